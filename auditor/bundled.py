@@ -1,0 +1,24 @@
+"""Where the data that ships with the program is: rule packs, report templates, the demo organisation."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from importlib.resources.abc import Traversable
+from pathlib import Path
+
+
+def _data(name: str) -> Traversable:
+    inside = files("auditor") / "_data"
+    if inside.is_dir():
+        return inside / name
+    return Path(__file__).resolve().parent.parent / name
+
+
+def rules() -> Traversable:
+    """The folder of rule packs."""
+    return _data("rules")
+
+
+def reports() -> Traversable:
+    """The folder of report templates, styles and scripts."""
+    return _data("reports")

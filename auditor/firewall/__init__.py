@@ -1,0 +1,1 @@
+"""Symbolic analysis of firewall rules."""

@@ -1,0 +1,1 @@
+"""What is known about clusters and networks: plain, frozen data."""

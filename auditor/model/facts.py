@@ -1,0 +1,248 @@
+"""What is known about one cluster: the facts that rules and reports read.
+
+A field that is None is unknown; its `Unknown` entry says why. Rules see each fact under its name in
+`ClusterFacts`, field by field; a None is left out there, so that an expression which needs it cannot be
+decided.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from auditor.model.evidence import Evidence, Unknown
+
+
+@dataclass(frozen=True, slots=True)
+class Visibility:
+    """Effective intra-node visibility.
+
+    `basis` says what decided it (`field`, `field absent`, `Autopilot default`), `mechanism` what realises
+    it when it is on (`netd`, `eBPF`), None if that depends on something unknown.
+    """
+
+    state: Literal["on", "off"] | None
+    basis: str
+    mechanism: Literal["netd", "eBPF"] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PoolVersion:
+    """The GKE version of one node pool, as the API spells it; None where it cannot be parsed or is absent."""
+
+    name: str
+    version: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Versions:
+    """The GKE versions of the control plane and of every node pool (None: pools are not in the inventory)."""
+
+    control_plane: str | None
+    pools: tuple[PoolVersion, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PodRange:
+    """One range that Pods of this cluster draw their addresses from.
+
+    `cidr` is canonical text, `family` 4 or 6, `origin` words for a reader (`cluster default`,
+    `pool gpu`, `additional range pods-2`), `pools` the node pools that use it today, `in_use` whether
+    Pods can carry its addresses today (an additional range that no pool uses is for future pools).
+    """
+
+    cidr: str
+    family: Literal[4, 6]
+    origin: str
+    pools: tuple[str, ...]
+    in_use: bool
+
+
+@dataclass(frozen=True, slots=True)
+class UnresolvedRange:
+    """A Pod range known by name alone: the Subnetwork that defines it is not in the inventory."""
+
+    name: str
+    subnetwork: str
+    pools: tuple[str, ...]
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class PoolPods:
+    """The Pod addresses of one node pool.
+
+    `ranges` are CIDRs, `ipv4_block` and `ipv6_block` the prefix lengths of the block that each node gets
+    (None: the pool has no Pods of that family). `resolved` is False if some range of the pool is unresolved.
+    """
+
+    name: str
+    ranges: tuple[str, ...]
+    ipv4_block: int | None
+    ipv6_block: int | None
+    resolved: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Pods:
+    """Every Pod range of the cluster with its origin, and the pools that draw from them."""
+
+    ranges: tuple[PodRange, ...]
+    pools: tuple[PoolPods, ...]
+    unresolved: tuple[UnresolvedRange, ...]
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClass:
+    """What the firewall sees of the nodes of some pools: one distinct target identity.
+
+    `network` is a canonical reference (`projects/P/global/networks/N`), `region` a region name, `tags` the
+    user-given network tags (GKE's own node tag is `gke-<cluster>-<hash>-node` and matched by `cluster_hash`,
+    the first eight hexadecimal characters of the cluster id, with `cluster_name` or a prefix of it).
+    `service_account` is an e-mail address. None is unknown.
+    """
+
+    pools: tuple[str, ...]
+    network: str | None
+    region: str
+    tags: tuple[str, ...]
+    cluster_name: str
+    cluster_hash: str | None
+    service_account: str | None
+    secure_tags: tuple[str, ...] | None
+
+
+@dataclass(frozen=True, slots=True)
+class NodeClasses:
+    """The distinct firewall target identities of the cluster's nodes (None: pools are not in the inventory)."""
+
+    classes: tuple[NodeClass, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Uncovered:
+    """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use the range."""
+
+    range: str
+    parts: tuple[str, ...]
+    origin: str
+    pools: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Masquerade:
+    """Source NAT of Pod packets: the evidence, the non-masquerade set, the Pod ranges it leaves uncovered.
+
+    `basis` names the row of the vendor's truth table that applies (`ip-masq-agent ConfigMap`,
+    `ip-masq-agent defaults`, `default SNAT`, `default SNAT disabled`, `EgressNATPolicy`), None if unknown.
+    `non_masquerade` are CIDRs; `("0.0.0.0/0",)` where nothing is translated. `uncovered` is empty if every
+    Pod range is wholly inside the set, None if that cannot be told; a non-empty value is certain.
+    """
+
+    basis: str | None
+    non_masquerade: tuple[str, ...] | None
+    uncovered: tuple[Uncovered, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SubnetFlowLogs:
+    """VPC Flow Logs of one node subnetwork, as its own configuration states them.
+
+    `subnetwork` is a full resource name, `name` its last part. `sampling` is 0..1, `metadata` the API's
+    enum, `filter` the filter expression (empty: none). None is unknown; all but `enabled` are None when off.
+    """
+
+    subnetwork: str
+    name: str
+    region: str
+    project: str
+    pools: tuple[str, ...]
+    enabled: bool | None
+    sampling: float | None
+    metadata: str | None
+    aggregation: str | None
+    filter: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class FlowLogs:
+    """VPC Flow Logs on the cluster's node subnetworks; `subnets` is None if those are not known."""
+
+    subnets: tuple[SubnetFlowLogs, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterNetwork:
+    """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown."""
+
+    network: str | None
+    project: str | None
+    shared: bool | None
+    mtu: int | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterFacts:
+    """Everything derived about one cluster, under the names that rules use."""
+
+    visibility: Visibility
+    versions: Versions
+    pods: Pods
+    node_classes: NodeClasses
+    masquerade: Masquerade
+    flow_logs: FlowLogs
+    network: ClusterNetwork
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """One word for a cluster (`unsupported`, `degraded`, `blocked`, `ready`, `working`, `unknown`), and why."""
+
+    state: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StaleRule:
+    """A firewall rule made by GKE for a cluster that the inventory does not hold."""
+
+    asset: str
+    name: str
+    cluster_name: str
+    cluster_hash: str
+
+
+@dataclass(frozen=True, slots=True)
+class GkeRules:
+    """The firewall rules of one network that GKE made.
+
+    `count` is how many there are; `stale` those whose cluster hash matches no cluster, None if the clusters
+    that may use the network were not all read.
+    """
+
+    count: int
+    stale: tuple[StaleRule, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkFacts:
+    """Everything derived about one VPC network, under the names that rules use."""
+
+    gke_rules: GkeRules

@@ -1,0 +1,163 @@
+"""What was read, and what could not be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.model.evidence import Json
+    from auditor.model.network import (
+        AddressGroup,
+        EffectiveFirewalls,
+        FirewallPolicy,
+        FirewallRule,
+        Network,
+        Subnetwork,
+    )
+
+CLUSTER = "container.googleapis.com/Cluster"
+NODE_POOL = "container.googleapis.com/NodePool"
+NETWORK = "compute.googleapis.com/Network"
+SUBNETWORK = "compute.googleapis.com/Subnetwork"
+FIREWALL = "compute.googleapis.com/Firewall"
+FIREWALL_POLICY = "compute.googleapis.com/FirewallPolicy"
+ADDRESS_GROUP = "networksecurity.googleapis.com/AddressGroup"
+ORGANIZATION = "cloudresourcemanager.googleapis.com/Organization"
+FOLDER = "cloudresourcemanager.googleapis.com/Folder"
+PROJECT = "cloudresourcemanager.googleapis.com/Project"
+TAG_BINDING = "cloudresourcemanager.googleapis.com/TagBinding"
+CONFIG_MAP = "k8s.io/ConfigMap"
+DAEMON_SET = "apps.k8s.io/DaemonSet"
+POD = "k8s.io/Pod"
+EGRESS_NAT_POLICY = "networking.gke.io/EgressNATPolicy"
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that was not in the input or could not be read.
+
+    `scope` is what is missing a part (a full resource name, `organizations/N`, or `FILE:LINE`),
+    `asset_type` the type that is missing there (None: not about a type), `reason` one sentence, `hint` the
+    command, permission or option that closes the gap.
+    """
+
+    scope: str
+    asset_type: str | None
+    reason: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesObject:
+    """A Kubernetes object tied to a cluster. `asset` is its full resource name, or the file it came from."""
+
+    kind: str
+    namespace: str
+    name: str
+    data: dict[str, Json]
+    asset: str
+
+
+@dataclass(frozen=True, slots=True)
+class KubernetesEvidence:
+    """What is known of a cluster's Kubernetes objects.
+
+    `listed` holds the kinds of which every object of kube-system (or, for cluster-scoped kinds, every one)
+    is in `objects`, so that an absence means that there is none.
+    """
+
+    objects: tuple[KubernetesObject, ...] = ()
+    listed: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterEntry:
+    """A cluster of the inventory, not yet decoded.
+
+    `name` is the full resource name as the inventory has it, `key` the canonical reference
+    (`projects/P/locations/L/clusters/C`), `ancestors` nearest first as in Cloud Asset Inventory
+    (`projects/NUMBER`, `folders/N`, `organizations/N`), empty if unknown.
+    """
+
+    name: str
+    key: str
+    project: str
+    location: str
+    short_name: str
+    update_time: str
+    ancestors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Cluster:
+    """A decoded cluster.
+
+    `data` is the container API's JSON after the oddities of its source were undone: integers are integers,
+    `nodePools` holds each pool once (merged from NodePool assets) and is absent if no pool was in the input
+    although the API would have sent them. None if the asset carries no `resource.data`.
+    """
+
+    entry: ClusterEntry
+    data: dict[str, Json] | None
+    kubernetes: KubernetesEvidence
+
+
+class Coverage(Protocol):
+    """What was looked at: whether an absence means that there is none."""
+
+    def read(self, asset_type: str, project: str) -> bool:
+        """Whether all assets of the type in the project (ID; empty: the whole organisation) were read."""
+        ...
+
+    def hierarchy_read(self, project: str) -> bool:
+        """Whether every policy of the folders and the organisation above the project was read."""
+        ...
+
+    def every_cluster_read(self) -> bool:
+        """Whether every cluster that may use the networks of this inventory was read."""
+        ...
+
+    def why_not(self, asset_type: str, project: str) -> Gap:
+        """The gap to name when `read` is False: reason and hint for a reader."""
+        ...
+
+
+class Inventory(Protocol):
+    """Everything that was read. Mappings are keyed by canonical references with project IDs.
+
+    `ancestors` maps a project ID to its ancestors, nearest first (`projects/NUMBER`, `folders/N`, …,
+    `organizations/N`); a project that is not in it has an unknown place in the hierarchy.
+    `counts` has one entry for each kind of thing read (`clusters`, `node_pools`, `firewalls`, …).
+    `scope` says in a few words what was audited (`organizations/N`, a project, or the file names);
+    `complete` is True if the user gave their word that the input holds everything.
+    `digest` is `sha256:` and hexadecimal digits, over the assets sorted by name, without sources and times.
+    """
+
+    sources: tuple[str, ...]
+    scope: str
+    complete: bool
+    read_time: str | None
+    digest: str
+    counts: Mapping[str, int]
+    gaps: tuple[Gap, ...]
+    coverage: Coverage
+    clusters: tuple[ClusterEntry, ...]
+    networks: Mapping[str, Network]
+    subnetworks: Mapping[str, Subnetwork]
+    firewall_rules: Mapping[str, tuple[FirewallRule, ...]]
+    policies: tuple[FirewallPolicy, ...]
+    effective: Mapping[str, tuple[EffectiveFirewalls, ...]]
+    address_groups: Mapping[str, AddressGroup]
+    ancestors: Mapping[str, tuple[str, ...]]
+    project_numbers: Mapping[str, str]
+
+    def decode(self, entry: ClusterEntry) -> Cluster:
+        """The cluster's data, read back and brought to form. Cheap to repeat, nothing is kept."""
+        ...
+
+    def resolve(self, reference: str) -> str:
+        """A reference of any spelling as a key of these mappings (canonical, project number -> ID)."""
+        ...
