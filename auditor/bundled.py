@@ -22,3 +22,8 @@ def rules() -> Traversable:
 def reports() -> Traversable:
     """The folder of report templates, styles and scripts."""
     return _data("reports")
+
+
+def demo() -> Traversable:
+    """The folder of the demo organisation: its snapshot and its waivers."""
+    return files("auditor") / "demo"

@@ -145,5 +145,7 @@ class Report:
     def findings(self) -> tuple[Result, ...]:
         """The failures that are not waived and still there."""
         return tuple(
-            r for r in self.results if r.verdict is Verdict.FAIL and r.waiver is None and r.baseline != "absent"
+            r
+            for r in self.results
+            if r.verdict is Verdict.FAIL and r.waiver is None and r.baseline != "absent"
         )

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from auditor.engine.result import Severity
+from auditor.engine.result import Severity  # noqa: TC001 - pydantic reads the annotations
 
 Expression = Annotated[str, Field(min_length=1, description="A CEL expression.")]
 Template = Annotated[
@@ -46,14 +46,12 @@ class Check(_Strict):
     each: Expression | None = None
     as_: str = Field(default="item", alias="as", pattern=r"^[a-z][a-z_]*$")
     subject: Expression | None = None
-    when: Expression | None = Field(
-        default=None, description="The check is left out where this is false."
-    )
+    when: Expression | None = Field(default=None, description="The check is left out where this is false.")
     lowered: Lowered | None = None
 
 
 class AppliesTo(_Strict):
-    """The resources a rule judges; where `when` is false the rule is not applicable, because of `otherwise`."""
+    """The resources a rule judges; where `when` is false it is not applicable, because of `otherwise`."""
 
     kind: Literal["cluster", "network"]
     when: Expression | None = None
@@ -61,14 +59,20 @@ class AppliesTo(_Strict):
 
 
 class EvidenceRef(_Strict):
-    """A path to show as evidence, e.g. `visibility` or `cluster.networkConfig`, and the value expected there."""
+    """A path to show as evidence (`visibility`, `cluster.networkConfig`), and the value expected there.
+
+    A whole fact brings its own evidence, so that only a path inside one can have an expected value.
+    """
 
     path: str = Field(pattern=r"^[a-z][A-Za-z0-9_]*(\.[A-Za-z0-9_]+)*$")
     expected: Any = None
 
 
 class Fix(_Strict):
-    """What mends the failure: a text, commands as templates whose values are shell-quoted, and what it costs."""
+    """What mends the failure: a text, commands as templates with shell-quoted values, what it costs.
+
+    Commands may name the element of `each` if all checks of the rule are about the same elements.
+    """
 
     text: str = Field(min_length=1)
     commands: tuple[Template, ...] = ()
@@ -80,14 +84,16 @@ class Example(_Strict):
     """A small organisation for which the rule has a known verdict.
 
     Each part is a JSON merge patch (RFC 7396) over one ordinary organisation; null for a whole asset leaves
-    that asset out. `kubernetes` lists Kubernetes objects known of the cluster (absent: none were asked for).
+    that asset out. `firewalls` are added to GKE's own rules, or change the one of their name; null leaves
+    out all firewall rules. `kubernetes` lists Kubernetes objects known of the cluster (absent: none were
+    asked for).
     """
 
     name: str = Field(min_length=1)
     cluster: dict[str, Any] = Field(default_factory=dict)
     network: dict[str, Any] | None = Field(default_factory=dict)
     subnetwork: dict[str, Any] | None = Field(default_factory=dict)
-    firewalls: tuple[dict[str, Any], ...] = ()
+    firewalls: tuple[dict[str, Any], ...] | None = ()
     policies: tuple[dict[str, Any], ...] = ()
     kubernetes: tuple[dict[str, Any], ...] | None = None
     assets: tuple[dict[str, Any], ...] = Field(
@@ -116,7 +122,9 @@ class Rule(_Strict):
     severity: Severity
     since: str = Field(pattern=r"^\d+\.\d+\.\d+$")
     tags: tuple[Slug, ...] = ()
-    aliases: tuple[str, ...] = Field(default=(), description="Ids of the same check elsewhere, or older ones.")
+    aliases: tuple[str, ...] = Field(
+        default=(), description="Ids of the same check elsewhere, or older ones."
+    )
     description: str = Field(min_length=1)
     applies_to: AppliesTo
     checks: tuple[Check, ...] = Field(min_length=1)

@@ -18,8 +18,9 @@ if TYPE_CHECKING:
 class Visibility:
     """Effective intra-node visibility.
 
-    `basis` says what decided it (`field`, `field absent`, `Autopilot default`), `mechanism` what realises
-    it when it is on (`netd`, `eBPF`), None if that depends on something unknown.
+    `basis` says what decided it (`field`, `field absent`, `Autopilot default`) or kept it from being decided
+    (`networkConfig is absent`, `networkConfig is not an object`, `field unreadable`, `mode unreadable`).
+    `mechanism` is what realises it when it is on (`netd`, `eBPF`), None if that depends on something unknown.
     """
 
     state: Literal["on", "off"] | None
@@ -43,6 +44,18 @@ class Versions:
 
     control_plane: str | None
     pools: tuple[PoolVersion, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class WindowsPools:
+    """The node pools that run Windows Server, by name.
+
+    A non-empty value is certain, though there may be more; None: whether there are any is unknown.
+    """
+
+    pools: tuple[str, ...] | None
     evidence: tuple[Evidence, ...]
     unknowns: tuple[Unknown, ...] = ()
 
@@ -121,7 +134,7 @@ class NodeClass:
 
 @dataclass(frozen=True, slots=True)
 class NodeClasses:
-    """The distinct firewall target identities of the cluster's nodes (None: pools are not in the inventory)."""
+    """The distinct firewall target identities of the nodes (None: pools are not in the inventory)."""
 
     classes: tuple[NodeClass, ...] | None
     evidence: tuple[Evidence, ...]
@@ -130,7 +143,7 @@ class NodeClasses:
 
 @dataclass(frozen=True, slots=True)
 class Uncovered:
-    """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use the range."""
+    """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use it."""
 
     range: str
     parts: tuple[str, ...]
@@ -207,11 +220,15 @@ class ClusterFacts:
     masquerade: Masquerade
     flow_logs: FlowLogs
     network: ClusterNetwork
+    windows: WindowsPools = WindowsPools(None, ())
 
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """One word for a cluster (`unsupported`, `degraded`, `blocked`, `ready`, `working`, `unknown`), and why."""
+    """One word for a cluster, and why.
+
+    `state` is `unsupported`, `degraded`, `blocked`, `ready`, `working` or `unknown`.
+    """
 
     state: str
     reasons: tuple[str, ...]

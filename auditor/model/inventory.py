@@ -52,7 +52,11 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class KubernetesObject:
-    """A Kubernetes object tied to a cluster. `asset` is its full resource name, or the file it came from."""
+    """A Kubernetes object tied to a cluster. `asset` is its full resource name, or the file it came from.
+
+    `data` is the object's own JSON, with `apiVersion` and `kind`; of Pods only those are kept that belong to
+    an ip-masq-agent (by name or by image).
+    """
 
     kind: str
     namespace: str
@@ -65,8 +69,9 @@ class KubernetesObject:
 class KubernetesEvidence:
     """What is known of a cluster's Kubernetes objects.
 
-    `listed` holds the kinds of which every object of kube-system (or, for cluster-scoped kinds, every one)
-    is in `objects`, so that an absence means that there is none.
+    `listed` holds the kinds (`ConfigMap`, `DaemonSet`, `EgressNATPolicy`, as in `KubernetesObject.kind`) of
+    which every object of kube-system (or, for cluster-scoped kinds, every one) is in `objects`, so that an
+    absence means that there is none. `objects` are sorted by kind, namespace and name.
     """
 
     objects: tuple[KubernetesObject, ...] = ()
@@ -96,8 +101,11 @@ class Cluster:
     """A decoded cluster.
 
     `data` is the container API's JSON after the oddities of its source were undone: integers are integers,
-    `nodePools` holds each pool once (merged from NodePool assets) and is absent if no pool was in the input
-    although the API would have sent them. None if the asset carries no `resource.data`.
+    `nodePools` holds each pool once (merged from NodePool assets, sorted by name where any was) and is absent
+    if the pools are not known: no pool was in the input although the API would have sent them, or two sources
+    contradict each other. A value that does not fit its field's type is left as it was, and the inventory has
+    a gap that names it. `data` is None if the asset carries no `resource.data`, or if two sources contradict
+    each other.
     """
 
     entry: ClusterEntry
@@ -128,8 +136,12 @@ class Coverage(Protocol):
 class Inventory(Protocol):
     """Everything that was read. Mappings are keyed by canonical references with project IDs.
 
+    `firewall_rules` are by network, sorted by asset name. `policies` are sorted by asset name; one with
+    `problems` is not known in full (a list output without its rules) and may decide anything. `effective` is
+    by network, the global answer first.
     `ancestors` maps a project ID to its ancestors, nearest first (`projects/NUMBER`, `folders/N`, …,
     `organizations/N`); a project that is not in it has an unknown place in the hierarchy.
+    `project_numbers` maps a project number to the project's ID.
     `counts` has one entry for each kind of thing read (`clusters`, `node_pools`, `firewalls`, …).
     `scope` says in a few words what was audited (`organizations/N`, a project, or the file names);
     `complete` is True if the user gave their word that the input holds everything.

@@ -5,10 +5,19 @@ from __future__ import annotations
 import re
 
 _API_HOST = re.compile(
-    r"^(?:https?:)?//(?:www\.googleapis\.com/(?:compute|container|networksecurity)|"
+    r"(?:https?:)?//(?:www\.googleapis\.com/(?:compute|container|networksecurity)|"
     r"[a-z0-9-]+(?:\.[a-z0-9-]+)*\.googleapis\.com(?:/(?:compute|container|networksecurity))?)"
     r"/(?:(?:v\d+(?:(?:alpha|beta)\d*)?|alpha|beta)/)?"
 )
+_COMPUTE = "//compute.googleapis.com/projects/"
+_ZONE = re.compile(r".+-.+-[a-z]")
+
+
+def path(reference: str) -> str:
+    """A reference without host and API version, and else as it was written, e.g. `projects/P/zones/Z/…`."""
+    text = reference.strip()
+    host = _API_HOST.match(text)
+    return (text[host.end() :] if host else text).strip("/")
 
 
 def canonical(reference: str) -> str:
@@ -18,11 +27,14 @@ def canonical(reference: str) -> str:
     `zones/` before a cluster becomes `locations/`, since both name the same thing. Project numbers stay as
     they are: the inventory knows which project they mean.
     """
-    text = _API_HOST.sub("", reference.strip(), count=1).lstrip("/")
-    parts = text.split("/")
-    if len(parts) >= 6 and parts[0] == "projects" and parts[2] == "zones" and parts[4] == "clusters":
-        parts[2] = "locations"
-        return "/".join(parts)
+    if reference.startswith(_COMPUTE) and reference[-1] not in "/ \t\r\n":
+        return reference[len(_COMPUTE) - 9 :]
+    text = path(reference)
+    if "/clusters/" in text:
+        parts = text.split("/", 5)
+        if len(parts) == 6 and parts[0] == "projects" and parts[2] == "zones" and parts[4] == "clusters":
+            parts[2] = "locations"
+            return "/".join(parts)
     return text
 
 
@@ -39,4 +51,4 @@ def last(reference: str) -> str:
 
 def region_of(location: str) -> str:
     """The region of a zone or region name: `europe-west1` for `europe-west1-b` and for itself."""
-    return location[:-2] if re.fullmatch(r".+-[a-z]", location) and location.count("-") >= 2 else location
+    return location[:-2] if _ZONE.fullmatch(location) else location

@@ -12,18 +12,24 @@ from typing import Literal
 Direction = Literal["INGRESS", "EGRESS"]
 Action = Literal["allow", "deny", "goto_next", "apply_security_profile_group"]
 PolicyKind = Literal["hierarchical", "system", "network_global", "network_regional"]
+Aspect = Literal["direction", "priority", "action", "layer4", "source", "destination", "target", "disabled"]
+"""A part of a rule. Where one is unclear, the analysis takes every reading of it as possible."""
 
 
 @dataclass(frozen=True, slots=True)
 class Network:
-    """A VPC network. `enforcement_order` is the order of VPC rules and network policies."""
+    """A VPC network. `enforcement_order` is the order of VPC rules and network policies.
+
+    `mtu` (bytes) and `enforcement_order` are None if the asset states something that is no such value.
+    """
 
     asset: str
     key: str
     name: str
     project: str
-    mtu: int
-    enforcement_order: Literal["AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"]
+    mtu: int | None
+    enforcement_order: Literal["AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"] | None
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +57,7 @@ class Subnetwork:
     secondary_ranges: dict[str, str]
     ipv6_ranges: tuple[str, ...]
     flow_logs: FlowLogConfig
+    problems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +76,8 @@ class FirewallRule:
     """A VPC firewall rule. Empty tuples are absent fields.
 
     `problems` lists parts of the asset that could not be understood (a malformed range, an unknown
-    protocol); a rule with any may or may not match.
+    protocol), `unclear` the aspects of the rule they make uncertain: there it may or may not match. Ranges
+    are as the asset spells them, malformed ones included.
     """
 
     asset: str
@@ -88,14 +96,18 @@ class FirewallRule:
     disabled: bool
     logging: bool
     problems: tuple[str, ...] = ()
+    unclear: frozenset[Aspect] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class SecureTag:
-    """A secure tag value (`tagValues/N`) as a rule names it; an ineffective one matches nothing."""
+    """A secure tag value (`tagValues/N`) as a rule names it; an ineffective one matches nothing.
+
+    `effective` is None if the rule does not say which it is.
+    """
 
     name: str
-    effective: bool
+    effective: bool | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +130,10 @@ class PolicyEndpoint:
 
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
-    """A rule of a firewall policy. `label` is its rule name or description, whichever is there."""
+    """A rule of a firewall policy. `label` is its rule name or description, whichever is there.
+
+    `problems` and `unclear` are as in `FirewallRule`.
+    """
 
     priority: int
     direction: Direction
@@ -135,11 +150,15 @@ class PolicyRule:
     source: PolicyEndpoint
     destination: PolicyEndpoint
     problems: tuple[str, ...] = ()
+    unclear: frozenset[Aspect] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Association:
-    """Where a policy applies: `target` is `organizations/N`, `folders/N` or a canonical network reference."""
+    """Where a policy applies: `target` is `organizations/N`, `folders/N` or a canonical network reference.
+
+    An empty `target` could not be understood: the policy may apply anywhere.
+    """
 
     name: str
     target: str
@@ -148,7 +167,10 @@ class Association:
 
 @dataclass(frozen=True, slots=True)
 class FirewallPolicy:
-    """A firewall policy with its rules inline; `region` is set for regional ones, else empty."""
+    """A firewall policy with its rules inline; `region` is set for regional ones, else empty.
+
+    A policy with `problems` may hold rules that are not in `rules` (`gcloud … list` can leave them out).
+    """
 
     asset: str
     name: str
@@ -174,8 +196,12 @@ class EffectiveFirewalls:
 
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
-    """A Network Security address group: its CIDR items. `key` is `(projects|organizations)/X/locations/L/addressGroups/G`."""
+    """A Network Security address group: its CIDR items.
+
+    `key` is `(projects|organizations)/X/locations/L/addressGroups/G`. A group with `problems` may hold more.
+    """
 
     asset: str
     key: str
     items: tuple[str, ...]
+    problems: tuple[str, ...] = ()

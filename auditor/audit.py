@@ -1,0 +1,125 @@
+"""The pipeline on one page: inventory, rules, waivers -> Report."""
+
+from __future__ import annotations
+
+import gc
+import hashlib
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from auditor import __version__
+from auditor.engine.result import ClusterReport, Report, ResourceRef, Verdict
+from auditor.engine.waivers import apply
+from auditor.facts import Deriver, readiness
+from auditor.model.facts import Readiness
+from auditor.model.inventory import CLUSTER, NETWORK
+from auditor.model.names import last, project_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from datetime import datetime
+
+    from auditor.engine.evaluate import Judge
+    from auditor.engine.load import LoadedPack
+    from auditor.engine.result import Result
+    from auditor.engine.waivers import Waivers
+    from auditor.model.facts import ClusterFacts
+    from auditor.model.inventory import Cluster, Inventory
+
+
+def audit(
+    inventory: Inventory,
+    judge: Judge,
+    waivers: Waivers,
+    *,
+    now: datetime,
+    rules_digest: str,
+    progress: Callable[[int], None] = lambda _: None,
+) -> Report:
+    """Every verdict about every cluster and network of the inventory.
+
+    `now` decides which waivers have expired; `progress` is told how many clusters have been judged. Reads no
+    clock and no network: the same arguments give the same report.
+    """
+    deriver = Deriver(inventory)
+    clusters: list[ClusterReport] = []
+    results: list[Result] = []
+    with _collector_at_rest():
+        for number, entry in enumerate(inventory.clusters, 1):
+            cluster = inventory.decode(entry)
+            facts = deriver.cluster(cluster) if cluster.data is not None else None
+            ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
+            clusters.append(_cluster_report(cluster, ref, facts))
+            results += judge.cluster(ref, cluster.data, facts)
+            progress(number)
+        for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
+            network = inventory.networks.get(key)
+            name = network.asset if network else f"//compute.googleapis.com/{key}"
+            ref = ResourceRef(name, NETWORK, project_of(key), "global")
+            results += judge.network(ref, deriver.network(key))
+        results.sort(key=lambda one: (one.resource.name, one.rule, one.subject or ""))
+        waived, notes = apply(results, waivers, now.date())
+    return Report(
+        tool_version=__version__,
+        rules_digest=rules_digest,
+        now=now.strftime("%Y-%m-%dT%H:%M:%SZ"),
+        sources=inventory.sources,
+        scope=inventory.scope,
+        read_time=inventory.read_time,
+        digest=inventory.digest,
+        counts=inventory.counts,
+        complete_by_word=inventory.complete,
+        gaps=inventory.gaps,
+        rules=judge.rules,
+        clusters=tuple(clusters),
+        results=tuple(waived),
+        summary=_summary(waived),
+        waiver_notes=tuple(notes),
+    )
+
+
+def rules_digest(packs: Sequence[LoadedPack]) -> str:
+    """`sha256:` and the digest of the packs' own digests, whatever the order of the packs."""
+    digests = "\n".join(sorted(pack.digest for pack in packs))
+    return "sha256:" + hashlib.sha256(digests.encode()).hexdigest()
+
+
+def _cluster_report(cluster: Cluster, ref: ResourceRef, facts: ClusterFacts | None) -> ClusterReport:
+    entry, data = cluster.entry, cluster.data or {}
+    folder = next((one for one in entry.ancestors if one.startswith("folders/")), "")
+    autopilot = data.get("autopilot")
+    network = data.get("networkConfig")
+    status = data.get("status")
+    return ClusterReport(
+        resource=ref,
+        short_name=entry.short_name or last(entry.name),
+        status=status if isinstance(status, str) else "",
+        autopilot=isinstance(autopilot, dict) and autopilot.get("enabled") is True,
+        dataplane_v2=isinstance(network, dict) and network.get("datapathProvider") == "ADVANCED_DATAPATH",
+        folder=folder,
+        facts=facts,
+        readiness=readiness(facts, None)
+        if facts
+        else Readiness("unknown", ("The inventory holds no data about this cluster.",)),
+    )
+
+
+def _summary(results: Sequence[Result]) -> dict[str, int]:
+    """How many results there are of each verdict; failures that are waived count as `waived` alone."""
+    counts = Counter(
+        "waived" if one.verdict is Verdict.FAIL and one.waiver else str(one.verdict) for one in results
+    )
+    return {name: counts[name] for name in ("fail", "pass", "unknown", "not_applicable", "waived")}
+
+
+@contextmanager
+def _collector_at_rest() -> Iterator[None]:
+    """Without the cyclic collector: the report is built of many small objects, none of them in a cycle."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()

@@ -1,0 +1,332 @@
+"""The commands: alone in reading arguments, printing, and choosing the exit code."""
+
+from __future__ import annotations
+
+import sys
+import traceback
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, NoReturn
+
+import click
+
+from auditor import __version__
+from auditor.errors import AuditorError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from auditor.engine.evaluate import Judge
+    from auditor.engine.result import Report
+
+CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
+FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
+SEVERITIES = ("critical", "high", "medium", "low", "info")
+
+
+def cli(arguments: Sequence[str] | None = None) -> NoReturn:
+    """Run one command and exit with its code.
+
+    0 clean, 1 findings at or above the threshold, 2 could not run, 3 unknown results or gaps and no such
+    finding.
+    """
+    try:
+        code = _commands.main(args=arguments, prog_name="gke-auditor", standalone_mode=False)
+    except click.ClickException as error:
+        usage = getattr(error, "ctx", None)
+        _say(f"error: {error.format_message()}")
+        _say(f"hint: see `{usage.command_path if usage else 'gke-auditor'} --help`")
+        code = CANNOT_RUN
+    except AuditorError as error:
+        _say(f"error: {_printable(str(error))}")
+        _say(f"hint: {_printable(error.hint)}")
+        code = CANNOT_RUN
+    except (click.Abort, KeyboardInterrupt):
+        _say("interrupted; no report was written")
+        code = 130
+    except Exception:  # noqa: BLE001 - a crash must not exit with 1, which means findings
+        traceback.print_exc()
+        _say("error: this is a bug in gke-auditor")
+        _say("hint: please report it with the lines above and, if you can, the input that led to it")
+        code = CANNOT_RUN
+    sys.exit(code)
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)
+
+
+def _printable(text: str) -> str:
+    """Text with what could steer a terminal made visible."""
+    return "".join(
+        c if c in "\n\t" or c.isprintable() else c.encode("unicode_escape", "surrogatepass").decode()
+        for c in text
+    )
+
+
+def _outputs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    outputs = []
+    for value in values:
+        form, equals, path = value.partition("=")
+        if not equals or not path:
+            raise click.BadParameter(f"{value!r} is not FORMAT=PATH, e.g. html=report.html")
+        if form not in FORMATS:
+            raise click.BadParameter(f"{form!r} is no format; there are {', '.join(FORMATS)}")
+        outputs.append((form, path))
+    paths = [path for _, path in outputs]
+    for path in paths:
+        if paths.count(path) > 1:
+            raise click.BadParameter(f"{path!r} is named twice; each report needs a file of its own")
+    return tuple(outputs)
+
+
+def _kubernetes(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    pairs = []
+    for value in values:
+        cluster, equals, path = value.partition("=")
+        if not equals or not cluster or not path:
+            raise click.BadParameter(
+                f"{value!r} is not CLUSTER=FILE, e.g. my-project/europe-west1/main=objects.yaml"
+            )
+        pairs.append((cluster, path))
+    return tuple(pairs)
+
+
+def _time(_: click.Context, __: click.Parameter, value: str | None) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        raise click.BadParameter(
+            f"{value!r} is not a time such as 2026-11-22 or 2026-11-22T10:00:00Z"
+        ) from None
+    return time.replace(tzinfo=UTC) if time.tzinfo is None else time.astimezone(UTC)
+
+
+@click.group(
+    name="gke-auditor",
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="%(prog)s %(version)s")
+def _commands() -> None:
+    """Audit intra-node visibility across Google Kubernetes Engine fleets.
+
+    Exit codes: 0 clean, 1 findings, 2 could not run, 3 ran with unknown results or gaps.
+    """
+
+
+def _selection(command: Callable[..., int]) -> Callable[..., int]:
+    """The options that say which rules a command works with."""
+    for option in reversed(
+        (
+            click.option(
+                "--rules",
+                "packs",
+                metavar="DIR",
+                multiple=True,
+                help="A further folder of rules. Repeatable.",
+            ),
+            click.option("--rule", "only", metavar="ID", multiple=True, help="Only this rule. Repeatable."),
+            click.option(
+                "--skip-rule", "skip", metavar="ID", multiple=True, help="All but this rule. Repeatable."
+            ),
+            click.option(
+                "--tag", "tags", metavar="TAG", multiple=True, help="Only rules with this tag. Repeatable."
+            ),
+            click.option(
+                "--severity", type=click.Choice(SEVERITIES), help="Only rules at least this severe."
+            ),
+            click.option(
+                "--config", metavar="FILE", help="Parameters, severities and defaults for these options."
+            ),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@_commands.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    callback=_outputs,
+    help=f"Write a report; PATH - is standard output. Repeatable. Formats: {', '.join(FORMATS)}.",
+)
+@_selection
+@click.option(
+    "--waivers",
+    "waivers_file",
+    metavar="FILE",
+    help="Accepted risks: rule, resource, reason, owner, expires.",
+)
+@click.option(
+    "--fail-on", type=click.Choice(SEVERITIES), help="Lowest severity that makes exit code 1. Default: low."
+)
+@click.option(
+    "--complete",
+    is_flag=True,
+    help="The sources hold every asset of every type read here, of the whole organisation.",
+)
+@click.option(
+    "--kubernetes",
+    "kubernetes",
+    multiple=True,
+    metavar="CLUSTER=FILE",
+    callback=_kubernetes,
+    help="Kubernetes objects of a cluster, as kubectl prints them. Repeatable.",
+)
+@click.option("--strict", is_flag=True, help="A malformed line or element is an error, not a gap.")
+@click.option("--allow-unknown", is_flag=True, help="Unknown results and gaps do not make exit code 3.")
+@click.option(
+    "--now",
+    metavar="TIME",
+    callback=_time,
+    help="The time that decides whether a waiver has expired. Default: the clock.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
+def scan(
+    sources: tuple[str, ...],
+    outputs: tuple[tuple[str, str], ...],
+    waivers_file: str | None,
+    fail_on: str | None,
+    kubernetes: tuple[tuple[str, str], ...],
+    now: datetime | None,
+    *,
+    complete: bool,
+    strict: bool,
+    allow_unknown: bool,
+    quiet: bool,
+    **selection: object,
+) -> int:
+    """Evaluate the rules about inventories and report.
+
+    SOURCE is a file or folder of Cloud Asset Inventory JSON (`gcloud asset list`, exports, API pages;
+    also .gz and .zst), the JSON of `gcloud container clusters` or `gcloud compute` list and describe
+    commands, or `demo`, the organisation that comes with the program. Several make one inventory.
+    """
+    from auditor.audit import audit, rules_digest
+    from auditor.engine import waivers
+    from auditor.reporting.console import summary
+    from auditor.reporting.progress import ProgressBar
+    from auditor.reporting.write import write_reports
+    from auditor.sources import load
+
+    chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
+    judge = chosen.judge()
+    accepted = waivers.load(waivers_file, chosen.rules) if waivers_file else waivers.Waivers()
+    with ProgressBar(enabled=not quiet) as bar:
+        inventory = load(
+            sources, kubernetes=kubernetes, complete=complete, strict=strict, progress=bar.reading
+        )
+        total = len(inventory.clusters)
+        report = audit(
+            inventory,
+            judge,
+            accepted,
+            now=now or datetime.now(UTC),
+            rules_digest=rules_digest(chosen.packs),
+            progress=lambda count: bar.judging(count, total),
+        )
+    written = write_reports(report, outputs)
+    if not quiet:
+        to_stdout = any(path == "-" for _, path in outputs)
+        files = [(path, size, "") for path, size in written if path != "-"]
+        summary(report, stream=sys.stderr if to_stdout else sys.stdout, written=files)
+    return _exit_code(report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown)
+
+
+def _exit_code(report: Report, fail_on: str, *, allow_unknown: bool) -> int:
+    from auditor.engine.result import Severity
+
+    threshold = Severity(fail_on).rank
+    if any(finding.severity.rank >= threshold for finding in report.findings):
+        return FINDINGS
+    if (report.summary["unknown"] or report.gaps) and not allow_unknown:
+        return GAPS
+    return CLEAN
+
+
+class _Selection:
+    """The rule packs that a command works with, and which of their rules."""
+
+    def __init__(
+        self,
+        packs: tuple[str, ...] = (),
+        only: tuple[str, ...] = (),
+        skip: tuple[str, ...] = (),
+        tags: tuple[str, ...] = (),
+        severity: str | None = None,
+        config: str | None = None,
+    ) -> None:
+        from auditor import bundled
+        from auditor.engine import config as configuration
+        from auditor.engine.load import find_packs, load_packs
+        from auditor.engine.result import Severity
+
+        self.config = configuration.load(config) if config else configuration.Config()
+        folders = find_packs(bundled.rules())
+        for folder in (*self.config.packs, *packs):
+            folders += find_packs(Path(folder))
+        self.packs = load_packs(folders)
+        self.rules = tuple(compiled.rule for pack in self.packs for compiled in pack.rules)
+        self.severities = configuration.severities(self.config, self.rules)
+        self.parameters = configuration.parameters(self.config, self.packs)
+        self.chosen = configuration.select(
+            self.rules,
+            only=only or self.config.rules,
+            skip=(*self.config.skip_rules, *skip),
+            tags=tags or self.config.tags,
+            min_severity=Severity(severity) if severity else self.config.min_severity,
+            severities=self.severities,
+        )
+
+    def judge(self) -> Judge:
+        """The chosen rules, ready to judge."""
+        from auditor.engine.evaluate import Judge
+
+        return Judge(
+            self.packs,
+            only={rule.id for rule in self.chosen},
+            parameters=self.parameters,
+            severities=self.severities,
+        )
+
+
+@_commands.command("check-sarif")
+@click.argument("file", metavar="FILE")
+def check_sarif(file: str) -> int:
+    """Tell whether GitHub code scanning would accept a SARIF file.
+
+    Offline. Exits with 0 if it would, and with 1 if not, with the reason and the remedy for each place.
+    """
+    import orjson
+
+    from auditor.reporting import check_sarif as acceptance
+
+    try:
+        document = orjson.loads(Path(file).read_bytes())
+    except (OSError, orjson.JSONDecodeError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise AuditorError(
+            f"cannot be read as JSON: {reason}", hint="give a SARIF 2.1.0 file", place=file
+        ) from error
+    violations = [*acceptance.check_name(file), *acceptance.check_sarif(document)]
+    for violation in violations:
+        click.echo(_printable(f"{violation.pointer or '/'}: {violation.text} [{violation.rule}]"))
+        click.echo(_printable(f"  remedy: {violation.remedy}"))
+    if not violations:
+        click.echo(f"{_printable(file)}: GitHub code scanning would accept it")
+        return CLEAN
+    click.echo(f"{_printable(file)}: GitHub code scanning would not take it whole ({len(violations)} above)")
+    return FINDINGS
+
+
+@_commands.group()
+def rules() -> None:
+    """List, explain and test rules."""

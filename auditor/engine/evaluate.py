@@ -1,0 +1,497 @@
+"""What rules say about one resource."""
+
+from __future__ import annotations
+
+import hashlib
+import marshal
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from auditor.engine.cel import UndecidedError
+from auditor.engine.load import parameters_of
+from auditor.engine.projection import ABSENT, of_fact, of_json, plain
+from auditor.engine.reads import Reads
+from auditor.engine.result import Remediation, Result, Severity, Verdict
+from auditor.model.evidence import Evidence
+from auditor.model.names import last
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+
+    from cel_expr_python import cel
+
+    from auditor.engine.cel import Environment, Expression, Kind, Loop
+    from auditor.engine.load import CompiledCheck, CompiledRule, LoadedPack
+    from auditor.engine.result import ResourceRef
+    from auditor.engine.rule import Rule
+    from auditor.model.evidence import Json
+    from auditor.model.facts import ClusterFacts, NetworkFacts
+
+RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPECIFIED"))
+"""The states in which a cluster is judged; an absent state is STATUS_UNSPECIFIED and counts as running."""
+
+FINGERPRINT: Final = "gke-auditor/finding/v1"
+
+_REMEMBERED: Final = 20_000
+# From version 3 on, marshal writes an object that is referred to twice differently from two equal ones.
+_MARSHAL_BY_VALUE: Final = 2
+
+_NO_DATA: Final = (
+    "The inventory names this cluster but holds no data about it (`resource.data` is missing) — "
+    "list or export the assets again with `--content-type=resource`."
+)
+_BAD_STATUS: Final = (
+    "The cluster's `status` is not text, so it cannot be told whether it runs — "
+    "list or export the assets again with `--content-type=resource`."
+)
+
+
+class Judge:
+    """The rules of some packs, ready to judge resources.
+
+    `only` limits them to some rule ids. `parameters` replaces parameters of the packs, `severities` the
+    severities of rules, by id.
+    """
+
+    def __init__(
+        self,
+        packs: Iterable[LoadedPack],
+        *,
+        only: Collection[str] | None = None,
+        parameters: Mapping[str, Json] | None = None,
+        severities: Mapping[str, Severity] | None = None,
+    ) -> None:
+        groups: dict[Kind, list[_Group]] = {"cluster": [], "network": []}
+        rules: list[Rule] = []
+        for pack in packs:
+            values = parameters_of(pack, parameters or {})
+            chosen = [one for one in pack.rules if only is None or one.rule.id in only]
+            rules += [one.rule for one in chosen]
+            for kind, made in groups.items():
+                ready = [
+                    _Ready(one, (severities or {}).get(one.rule.id, one.rule.severity))
+                    for one in chosen
+                    if one.rule.applies_to.kind == kind
+                ]
+                if ready:
+                    made.append(_Group(pack.environments[kind], values, ready))
+        self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda one: one.id))
+        self._groups = groups
+
+    def cluster(
+        self, ref: ResourceRef, data: Mapping[str, Json] | None, facts: ClusterFacts | None
+    ) -> list[Result]:
+        """The results of every cluster rule about one cluster.
+
+        `data` is `Cluster.data` of the inventory; without it, or without facts, nothing can be decided.
+        """
+        results: list[Result] = []
+        status = data.get("status") if data is not None else None
+        about = _about(ref, data, facts) if data is not None and facts is not None else None
+        for group in self._groups["cluster"]:
+            if about is None:
+                results += group.all_undecided(ref, _NO_DATA)
+            elif status is None or status in RUNNING:
+                group.judge(about, results)
+            elif isinstance(status, str):
+                results += group.none_apply(
+                    ref, f"The cluster's status is {status}; only running clusters are judged."
+                )
+            else:
+                results += group.all_undecided(ref, _BAD_STATUS)
+        return results
+
+    def network(self, ref: ResourceRef, facts: NetworkFacts) -> list[Result]:
+        """The results of every network rule about one VPC network."""
+        results: list[Result] = []
+        for group in self._groups["network"]:
+            group.judge(_about(ref, {}, facts), results)
+        return results
+
+
+def fingerprint(rule: str, resource: str, subject: str | None) -> str:
+    """The identity of a finding over time, 64 hexadecimal digits: of rule, full resource name and subject."""
+    text = f"{FINGERPRINT}\n{rule}\n{resource}\n{subject or ''}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _about(ref: ResourceRef, raw: Mapping[str, Json], facts: ClusterFacts | NetworkFacts) -> _Subject:
+    return _Subject(ref, raw, facts, f"{ref.name}\n".encode("utf-8", "surrogatepass"))
+
+
+@dataclass(slots=True, eq=False)
+class _Subject:
+    # The resource that is judged; `hashed` is its part of a fingerprint.
+    ref: ResourceRef
+    raw: Mapping[str, Json]
+    facts: ClusterFacts | NetworkFacts
+    hashed: bytes
+
+
+@dataclass(slots=True, eq=False)
+class _Scope:
+    # What the rules of one pack see of a resource.
+    environment: Environment
+    about: _Subject
+    data: dict[str, Any]
+    activation: cel.Activation
+    known: dict[Expression, Any] = field(default_factory=dict)
+
+    def value(self, expression: Expression) -> Any:
+        if expression.path is not None:
+            found: Any = self.data
+            for step in expression.path:
+                found = found.get(step, ABSENT) if isinstance(found, dict) else ABSENT
+            if found is ABSENT:
+                raise UndecidedError(f"no {'.'.join(expression.path)}")
+            return found
+        if expression not in self.known:
+            self.known[expression] = expression.value(self.activation)
+        return self.known[expression]
+
+    def inner(self, variable: str, element: Any) -> _Scope:
+        data = {**self.data, variable: element}
+        return _Scope(self.environment, self.about, data, self.environment.activation(data))
+
+
+@dataclass(slots=True, eq=False)
+class _Outcome:
+    # What the checks say about the resource, or about one element of it.
+    verdict: Verdict
+    scope: _Scope
+    severity: Severity = Severity.INFO
+    messages: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True, eq=False)
+class _Ready:
+    # A rule with everything that is the same for all resources.
+    compiled: CompiledRule
+    severity: Severity
+    id: str = field(init=False)
+    undecided: str = field(init=False)
+    evidence: Callable[[_Subject], tuple[Evidence, ...]] = field(init=False)
+    hashed: Any = field(init=False)
+
+    def __post_init__(self) -> None:
+        rule = self.compiled.rule
+        self.id = rule.id
+        self.undecided = f"It is not known whether this holds: {rule.passing}"
+        self.hashed = hashlib.sha256(f"{FINGERPRINT}\n{rule.id}\n".encode())
+        self.evidence = _evidence_of(rule, self.compiled.evidence)
+
+    def result(
+        self,
+        about: _Subject,
+        verdict: Verdict,
+        message: str,
+        severity: Severity | None = None,
+        subject: str | None = None,
+        reasons: tuple[str, ...] = (),
+        scope: _Scope | None = None,
+    ) -> Result:
+        # `scope` is given for a failure: it fills in the commands.
+        hashed = self.hashed.copy()
+        if subject is None:
+            hashed.update(about.hashed)
+        else:
+            hashed.update(about.hashed + subject.encode("utf-8", "surrogatepass"))
+        remediation = None
+        if scope is not None:
+            fix = self.compiled.rule.remediation
+            commands = tuple(template.command(scope.value) for template in self.compiled.commands)
+            remediation = Remediation(fix.text if fix.cost is None else f"{fix.text} {fix.cost}", commands)
+        return Result(
+            self.id,
+            verdict,
+            severity or self.severity,
+            about.ref,
+            subject,
+            message,
+            self.evidence(about),
+            reasons,
+            remediation,
+            hashed.hexdigest(),
+        )
+
+    def bare(self, ref: ResourceRef, verdict: Verdict, message: str, reasons: tuple[str, ...]) -> Result:
+        # About a resource of which nothing is looked at: no evidence.
+        identity = fingerprint(self.id, ref.name, None)
+        return Result(self.id, verdict, self.severity, ref, None, message, (), reasons, None, identity)
+
+
+class _Group:
+    """The rules of one pack about one kind of resource, which see the same values.
+
+    Most resources look alike to the rules: what decides about pass and not_applicable, names left out, is
+    the same for many. That part is projected first, and its verdicts are remembered; only a resource that
+    is more to say about is projected in full.
+    """
+
+    def __init__(
+        self, environment: Environment, parameters: Mapping[str, Json], rules: Sequence[_Ready]
+    ) -> None:
+        self._environment = environment
+        self._rules = rules
+        self._verdicts: dict[bytes, tuple[Verdict | None, ...]] = {}
+        deciding = [
+            one for rule in rules for one in (rule.compiled.holds, rule.compiled.when) if one is not None
+        ]
+        self._deciding = _Projection(deciding, parameters)
+        self._full = _Projection([one for rule in rules for one in rule.compiled.expressions()], parameters)
+
+    def judge(self, about: _Subject, results: list[Result]) -> None:
+        data = self._deciding.of(about)
+        key = marshal.dumps(data, _MARSHAL_BY_VALUE)
+        verdicts = self._verdicts.get(key)
+        if verdicts is None:
+            if len(self._verdicts) >= _REMEMBERED:
+                self._verdicts.clear()
+            activation = self._environment.activation(data)
+            verdicts = self._verdicts[key] = tuple(_simple_verdict(rule, activation) for rule in self._rules)
+        scope = None
+        for rule, verdict in zip(self._rules, verdicts, strict=True):
+            if verdict is Verdict.PASS:
+                results.append(rule.result(about, verdict, rule.compiled.rule.passing))
+            elif verdict is Verdict.NOT_APPLICABLE:
+                results.append(rule.result(about, verdict, rule.compiled.rule.applies_to.otherwise))
+            else:
+                if scope is None:
+                    full = self._full.of(about)
+                    scope = _Scope(self._environment, about, full, self._environment.activation(full))
+                results += _judge(rule, scope)
+
+    def all_undecided(self, ref: ResourceRef, reason: str) -> Iterator[Result]:
+        return (rule.bare(ref, Verdict.UNKNOWN, rule.undecided, (reason,)) for rule in self._rules)
+
+    def none_apply(self, ref: ResourceRef, message: str) -> Iterator[Result]:
+        return (rule.bare(ref, Verdict.NOT_APPLICABLE, message, ()) for rule in self._rules)
+
+
+class _Projection:
+    """The values that some expressions read, of any resource of their kind."""
+
+    def __init__(self, expressions: Iterable[Expression], parameters: Mapping[str, Json]) -> None:
+        merged: dict[str, Reads] = {}
+        for expression in expressions:
+            for name, reads in expression.reads.items():
+                merged.setdefault(name, Reads(name, reads.shape)).merge(reads)
+        self._constant: dict[str, Any] = {}
+        if "org" in merged:
+            self._constant["org"] = of_json(merged.pop("org"))(parameters)
+        self._of_raw = of_json(merged.pop("cluster")) if "cluster" in merged else None
+        self._names_resource = merged.pop("resource", None) is not None
+        self._of_facts = [(name, attrgetter(name), of_fact(reads)) for name, reads in sorted(merged.items())]
+
+    def of(self, about: _Subject) -> dict[str, Any]:
+        data = dict(self._constant)
+        facts = about.facts
+        for name, get, project in self._of_facts:
+            data[name] = project(get(facts))
+        if self._of_raw is not None:
+            data["cluster"] = self._of_raw(about.raw)
+        if self._names_resource:
+            ref = about.ref
+            data["resource"] = plain({
+                "name": ref.name, "type": ref.type, "project": ref.project,
+                "location": ref.location, "short_name": last(ref.name),
+            })  # fmt: skip
+        return data
+
+
+def _simple_verdict(rule: _Ready, activation: cel.Activation) -> Verdict | None:
+    # Pass or not applicable, which need no more than to be said; None for all else.
+    compiled = rule.compiled
+    try:
+        if compiled.holds.program.eval(activation).value() is True:
+            return Verdict.PASS
+        if compiled.when is not None and compiled.when.program.eval(activation).value() is False:
+            return Verdict.NOT_APPLICABLE
+    except (RuntimeError, TypeError):
+        # More loop steps than CEL allows, say: part by part it may do.
+        return None
+    return None
+
+
+def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
+    compiled, about = rule.compiled, scope.about
+    if compiled.when is not None:
+        applies = _truth(compiled.when, scope)
+        if applies is False:
+            yield rule.result(about, Verdict.NOT_APPLICABLE, compiled.rule.applies_to.otherwise)
+            return
+        if applies is None:
+            reasons = tuple(dict.fromkeys(_reasons([compiled.when], scope)))
+            yield rule.result(about, Verdict.UNKNOWN, rule.undecided, reasons=reasons)
+            return
+    outcomes: dict[str | None, _Outcome] = {}
+    for check in compiled.checks:
+        if check.loop is None:
+            _apply(rule, check, scope, None, outcomes)
+        else:
+            _apply_each(rule, check, check.loop, scope, outcomes)
+    if not outcomes:
+        yield rule.result(about, Verdict.PASS, compiled.rule.passing)
+    for subject, outcome in outcomes.items():
+        if outcome.verdict is Verdict.FAIL:
+            message = " ".join(outcome.messages)
+            yield rule.result(about, Verdict.FAIL, message, outcome.severity, subject, scope=outcome.scope)
+        else:
+            reasons = tuple(dict.fromkeys(outcome.reasons))
+            yield rule.result(about, Verdict.UNKNOWN, rule.undecided, subject=subject, reasons=reasons)
+
+
+def _apply_each(
+    rule: _Ready, check: CompiledCheck, loop: Loop, scope: _Scope, outcomes: dict[str | None, _Outcome]
+) -> None:
+    try:
+        elements = scope.value(loop.each)
+    except UndecidedError as error:
+        _undecided(outcomes, None, scope, _reasons([loop.each], scope, str(error)))
+        return
+    seen: dict[str, int] = {}
+    for number, element in enumerate(elements, 1):
+        inner = scope.inner(loop.variable, element)
+        subject = _subject(check, inner, number)
+        seen[subject] = seen.get(subject, 0) + 1
+        if seen[subject] > 1:
+            # Two elements of one name stay two results.
+            subject = f"{subject} ({seen[subject]})"
+        _apply(rule, check, inner, subject, outcomes)
+
+
+def _subject(check: CompiledCheck, scope: _Scope, number: int) -> str:
+    try:
+        name = scope.value(check.subject) if check.subject is not None else ""
+    except UndecidedError:
+        name = ""
+    return name if isinstance(name, str) and name else f"#{number}"
+
+
+def _apply(
+    rule: _Ready,
+    check: CompiledCheck,
+    scope: _Scope,
+    subject: str | None,
+    outcomes: dict[str | None, _Outcome],
+) -> None:
+    expected = _truth(check.expect, scope)
+    if expected is True:
+        return
+    made = True if check.when is None else _truth(check.when, scope)
+    if made is False:
+        return
+    if expected is None or made is None:
+        lacking = [check.expect] if expected is None else []
+        if made is None and check.when is not None:
+            lacking.append(check.when)
+        _undecided(outcomes, subject, scope, _reasons(lacking, scope))
+        return
+    severity = rule.severity
+    if check.check.lowered is not None and check.lowered is not None and _truth(check.lowered, scope):
+        severity = min(severity, check.check.lowered.to, key=lambda one: one.rank)
+    outcome = outcomes.setdefault(subject, _Outcome(Verdict.FAIL, scope))
+    if outcome.verdict is not Verdict.FAIL:
+        outcome.verdict, outcome.scope = Verdict.FAIL, scope
+    outcome.severity = max(outcome.severity, severity, key=lambda one: one.rank)
+    outcome.messages.append(check.message.message(scope.value))
+
+
+def _undecided(
+    outcomes: dict[str | None, _Outcome], subject: str | None, scope: _Scope, reasons: Iterable[str]
+) -> None:
+    outcomes.setdefault(subject, _Outcome(Verdict.UNKNOWN, scope)).reasons.extend(reasons)
+
+
+def _truth(expression: Expression, scope: _Scope) -> bool | None:
+    try:
+        found = scope.value(expression)
+    except UndecidedError:
+        return None
+    return found if isinstance(found, bool) else None
+
+
+def _reasons(expressions: Iterable[Expression], scope: _Scope, error: str = "") -> Iterator[str]:
+    # Why the expressions have no value: the facts' own reasons for what is missing among what they read.
+    missing = dict.fromkeys(
+        path
+        for expression in expressions
+        for name, reads in expression.own.items()
+        for path in reads.missing(scope.data.get(name))
+    )
+    for path in missing:
+        yield from _why_missing(path, scope)
+    if not missing:
+        for expression in expressions:
+            try:
+                expression.value(scope.activation)
+            except UndecidedError as undecided:
+                error = str(undecided)
+        yield f"An expression of the rule has no value: {error or 'it is neither true nor false'}."
+
+
+def _why_missing(path: str, scope: _Scope) -> Iterator[str]:
+    root, _, field_path = path.partition(".")
+    unknowns = getattr(getattr(scope.about.facts, root, None), "unknowns", ())
+    related = [one for one in unknowns if _related(one.path, path)]
+    for unknown in related or unknowns:
+        yield f"{unknown.reason} — {unknown.hint}"
+    if unknowns:
+        return
+    if root == "cluster":
+        yield (
+            f"`{field_path}` is missing from the cluster's data, or is not in its proper form — "
+            "list or export the assets again with `--content-type=resource`."
+        )
+    else:
+        yield f"`{path}` is not known."
+
+
+def _related(one: str, other: str) -> bool:
+    one = one.partition("[")[0]
+    return one == other or other.startswith(f"{one}.") or one.startswith(f"{other}.")
+
+
+def _evidence_of(
+    rule: Rule, paths: tuple[tuple[str, ...], ...]
+) -> Callable[[_Subject], tuple[Evidence, ...]]:
+    # A whole fact brings its own evidence, as the very tuple; a path is an observed value.
+    getters = [
+        _value_evidence(path, stated.expected)
+        if len(path) > 1 or path[0] == "cluster"
+        else _fact_evidence(path[0])
+        for path, stated in zip(paths, rule.evidence, strict=True)
+    ]
+    if len(getters) == 1:
+        return getters[0]
+    return lambda about: tuple(one for get in getters for one in get(about))
+
+
+def _fact_evidence(name: str) -> Callable[[_Subject], tuple[Evidence, ...]]:
+    get = attrgetter(f"facts.{name}.evidence")
+    return lambda about: get(about)
+
+
+def _value_evidence(path: tuple[str, ...], expected: Json) -> Callable[[_Subject], tuple[Evidence, ...]]:
+    inner = path[1:]
+    if path[0] == "cluster":
+        dotted = ".".join(inner)
+
+        def of_raw(about: _Subject) -> tuple[Evidence, ...]:
+            found: Any = about.raw
+            for step in inner:
+                found = found.get(step) if isinstance(found, dict) else None
+            return (Evidence(about.ref.name, dotted, found, expected),)
+
+        return of_raw
+    dotted = ".".join(path)
+
+    def of_facts(about: _Subject) -> tuple[Evidence, ...]:
+        found: Any = about.facts
+        for step in path:
+            found = getattr(found, step, None)
+        return (Evidence(about.ref.name, dotted, plain(found), expected),)
+
+    return of_facts

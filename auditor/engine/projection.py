@@ -1,0 +1,191 @@
+"""Hands CEL just the fields that expressions read, with the API's defaults where it leaves them out.
+
+A field that is absent without a default, null, or not of its type is left out: an expression that needs it
+cannot be decided. An element of a list that is not of its type stays, as a value with which nothing can be
+decided, so that no element is lost.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields, is_dataclass
+from operator import attrgetter
+from typing import TYPE_CHECKING, Any, Final
+
+from auditor.engine.schema import NOT_EVIDENT, Listing, Record, Scalar, Table
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from auditor.engine.reads import Reads
+    from auditor.model.evidence import Json
+
+ABSENT: Final = object()
+"""What a projection returns for a value that is not of its type."""
+
+_UNDECIDABLE: Final[dict[str, Any]] = {}
+_MAX_DEPTH: Final = 60
+
+
+def of_json(reads: Reads) -> Callable[[Any], Any]:
+    """A function from JSON to the part of it that is read, or ABSENT."""
+    shape = reads.shape
+    if isinstance(shape, Record):
+        return _record(shape, reads)
+    if isinstance(shape, Listing):
+        return _listing(reads, of_json, list)
+    if isinstance(shape, Scalar):
+        return _scalar(shape.type)
+    if isinstance(shape, Table):
+        return _table
+    return plain
+
+
+def of_fact(reads: Reads) -> Callable[[Any], Any]:
+    """A function from a fact's dataclass to the part of it that is read; a None is left out."""
+    shape = reads.shape
+    if isinstance(shape, Record):
+        return _attributes(reads)
+    if isinstance(shape, Listing):
+        return _listing(reads, of_fact, tuple)
+    if isinstance(shape, Scalar) and shape.type is not str:
+        return float if shape.type is float else _itself
+    return plain
+
+
+def plain(value: object, depth: int = _MAX_DEPTH) -> Any:
+    """A value in the types that CEL takes; what is nested too deeply, or of no such type, becomes `{}`."""
+    if value is None or isinstance(value, bool | int | float):
+        return value
+    if isinstance(value, str):
+        return text(value)
+    if depth == 0:
+        return _UNDECIDABLE
+    if isinstance(value, dict):
+        return {text(str(key)): plain(one, depth - 1) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(one, depth - 1) for one in value]
+    if is_dataclass(value):
+        stated = (
+            (one.name, getattr(value, one.name)) for one in fields(value) if one.name not in NOT_EVIDENT
+        )
+        return {name: plain(one, depth - 1) for name, one in stated if one is not None}
+    return _UNDECIDABLE
+
+
+def text(value: str) -> str:
+    """Text without lone surrogates, which CEL cannot hold: each becomes U+FFFD."""
+    if value.isascii():
+        return str(value)
+    return value.encode("utf-16-le", "surrogatepass").decode("utf-16-le", "replace")
+
+
+def _itself(value: Any) -> Any:
+    return value
+
+
+def _scalar(kind: type) -> Callable[[Any], Any]:
+    if kind is str:
+        return lambda value: text(value) if type(value) is str else ABSENT
+    if kind is float:
+        return lambda value: float(value) if type(value) in (int, float) else ABSENT
+    return lambda value: value if type(value) is kind else ABSENT
+
+
+def _table(value: Json) -> Any:
+    return plain(value) if isinstance(value, dict) else ABSENT
+
+
+def _listing(
+    reads: Reads, of: Callable[[Reads], Callable[[Any], Any]], kind: type[list[Any] | tuple[Any, ...]]
+) -> Callable[[Any], Any]:
+    if reads.whole:
+        return lambda value: plain(value) if isinstance(value, kind) else ABSENT
+    if reads.element is None:
+        return lambda value: [_UNDECIDABLE] * len(value) if isinstance(value, kind) else ABSENT
+    element = of(reads.element)
+
+    def project(value: Any) -> Any:
+        if not isinstance(value, kind):
+            return ABSENT
+        items = [element(one) for one in value]
+        if ABSENT in items:
+            return [_UNDECIDABLE if one is ABSENT else one for one in items]
+        return items
+
+    return project
+
+
+def _record(shape: Record, reads: Reads) -> Callable[[Any], Any]:
+    scalars: list[tuple[str, Any, Any]] = []
+    others: list[tuple[str, Callable[[Any], Any], Any]] = []
+    for name, inner in sorted(reads.fields.items()):
+        default = shape.defaults.get(name, ABSENT)
+        if isinstance(inner.shape, Scalar) and inner.shape.type is not float:
+            scalars.append((name, inner.shape.type, default))
+        else:
+            project = of_json(inner)
+            others.append((name, project, ABSENT if default is ABSENT else project(default)))
+    whole = reads.whole
+
+    def project_record(value: Any) -> Any:
+        if value.__class__ is not dict:
+            return ABSENT
+        found = plain(value) if whole else {}
+        get: Callable[[str], Any] = value.get
+        for name, kind, default in scalars:
+            one = get(name)
+            if one.__class__ is kind:
+                found[name] = text(one) if kind is str and not one.isascii() else one
+            elif one is None and default is not ABSENT:
+                found[name] = default
+            else:
+                found.pop(name, None)
+        for name, project, default in others:
+            one = get(name)
+            one = project(one) if one is not None else default
+            if one is not ABSENT:
+                found[name] = one
+            else:
+                found.pop(name, None)
+        return found
+
+    return project_record
+
+
+def _attributes(reads: Reads) -> Callable[[Any], Any]:
+    if reads.whole:
+        return plain
+    scalars = sorted(
+        name for name, inner in reads.fields.items()
+        if isinstance(inner.shape, Scalar) and inner.shape.type not in (str, float)
+    )  # fmt: skip
+    texts = sorted(
+        name for name, inner in reads.fields.items()
+        if isinstance(inner.shape, Scalar) and inner.shape.type is str
+    )  # fmt: skip
+    others = [
+        (name, attrgetter(name), of_fact(inner)) for name, inner in sorted(reads.fields.items())
+        if name not in scalars and name not in texts
+    ]  # fmt: skip
+    plain_getters = [(name, attrgetter(name)) for name in scalars]
+    text_getters = [(name, attrgetter(name)) for name in texts]
+
+    def project(value: Any) -> Any:
+        found: dict[str, Any] = {}
+        for name, get in plain_getters:
+            one = get(value)
+            if one is not None:
+                found[name] = one
+        for name, get in text_getters:
+            one = get(value)
+            if one is not None:
+                found[name] = one if one.__class__ is str and one.isascii() else text(one)
+        for name, get, inner in others:
+            one = get(value)
+            if one is not None:
+                one = inner(one)
+                if one is not ABSENT:
+                    found[name] = one
+        return found
+
+    return project

@@ -1,0 +1,118 @@
+"""The firewall rules that GKE made in a network, and which of them outlived their cluster."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from auditor.facts import commands
+from auditor.facts.node_classes import cluster_hash
+from auditor.model.evidence import Evidence, Unknown
+from auditor.model.facts import GkeRules, StaleRule
+from auditor.model.inventory import FIREWALL
+from auditor.model.names import project_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from auditor.facts.index import Index
+    from auditor.model.inventory import Cluster, ClusterEntry
+    from auditor.model.network import FirewallRule
+
+# GKE documentation, 'Automatically created firewall rules'; Autopilot may begin with gk3.
+_NAMED = re.compile(
+    r"gk[e3]-(?P<cluster>.+)-(?P<hash>[0-9a-f]{8})-(?:all|vms|master|inkubelet|exkubelet|ssh|mcsd)"
+)
+_IPV6 = re.compile(r"gk[e3]-(?P<hash>[0-9a-f]{8})-ipv6-all")
+
+
+class Hashes:
+    """The hashes of every cluster of the inventory, noted as clusters are read."""
+
+    def __init__(self, index: Index) -> None:
+        self._index = index
+        self._seen: set[str] = set()
+        self._known: set[str] = set()
+        self._nameless: dict[str, ClusterEntry] = {}
+
+    def note(self, cluster: Cluster) -> None:
+        """Remember a cluster that was decoded for another purpose."""
+        name = cluster.entry.name
+        if name in self._seen:
+            return
+        self._seen.add(name)
+        digest = cluster_hash(cluster.data.get("id")) if cluster.data is not None else None
+        if digest is None:
+            self._nameless[name] = cluster.entry
+        else:
+            self._known.add(digest)
+
+    def complete(self) -> None:
+        """Read the clusters that were not noted yet."""
+        inventory = self._index.inventory
+        if len(self._seen) < len(inventory.clusters):
+            for entry in inventory.clusters:
+                if entry.name not in self._seen:
+                    self.note(inventory.decode(entry))
+
+    def owner(self, digest: str, cluster: str) -> ClusterEntry | bool:
+        """True if a cluster has the hash, a cluster whose hash is unknown that may have it, else False.
+
+        `cluster` is the name in the rule's name, possibly shortened, or empty.
+        """
+        if digest in self._known:
+            return True
+        for entry in self._nameless.values():
+            if entry.short_name.startswith(cluster) or cluster.startswith(entry.short_name):
+                return entry
+        return False
+
+
+def derive(key: str, index: Index, hashes: Hashes) -> GkeRules:
+    """GKE's rules of the network with this key; stale ones only if every cluster that may use it was read.
+
+    Rules are matched with clusters by hash: a rule of a deleted cluster with the same name has another.
+    """
+    inventory = index.inventory
+    effective = inventory.effective.get(key, ())
+    rules = _distinct((inventory.firewall_rules.get(key, ()), *(answer.rules for answer in effective)))
+    found = []
+    for rule in rules:
+        if rule.name.startswith(("gke-", "gk3-")):
+            match = _NAMED.fullmatch(rule.name) or _IPV6.fullmatch(rule.name)
+            if match is not None:
+                parts = match.groupdict()
+                found.append(StaleRule(rule.asset, rule.name, parts.get("cluster") or "", parts["hash"]))
+    gap = index.clusters_gap()
+    if gap is not None:
+        reason = f"Not every cluster that may use the network was read: {gap.reason.rstrip('.')}."
+        return GkeRules(len(found), None, (), (Unknown("gke_rules.stale", reason, gap.hint),))
+    hashes.complete()
+    stale = []
+    unknowns = []
+    for one in found:
+        owner = hashes.owner(one.cluster_hash, one.cluster_name)
+        if owner is False:
+            stale.append(one)
+        elif owner is not True:
+            reason = f"{one.name} may be of {owner.name}, whose id is not in the inventory."
+            unknowns.append(Unknown("gke_rules.stale", reason, commands.describe_cluster(owner)))
+    evidence = tuple([Evidence(one.asset, "name", one.name) for one in stale])
+    known = True
+    project = project_of(key)
+    if not effective and not inventory.coverage.read(FIREWALL, project):
+        missing = inventory.coverage.why_not(FIREWALL, project)
+        reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
+        unknowns.append(Unknown("gke_rules.stale", reason, missing.hint))
+        # What was found to be stale is; but that there is none cannot be said.
+        known = bool(stale)
+    return GkeRules(len(found), tuple(stale) if known else None, evidence, tuple(unknowns))
+
+
+def _distinct(lists: Iterable[tuple[FirewallRule, ...]]) -> list[FirewallRule]:
+    """The rules of several readings of one network, each once."""
+    by_name: dict[str, FirewallRule] = {}
+    for rules in lists:
+        for rule in rules:
+            by_name.setdefault(rule.name, rule)
+    return list(by_name.values())

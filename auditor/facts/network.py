@@ -1,0 +1,55 @@
+"""The VPC network of a cluster's nodes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.facts import commands
+from auditor.model.evidence import Evidence, Unknown
+from auditor.model.facts import ClusterNetwork
+from auditor.model.names import project_of
+
+if TYPE_CHECKING:
+    from auditor.facts.view import ClusterView
+
+
+def derive(view: ClusterView) -> ClusterNetwork:
+    """Where the nodes are attached: the network of `networkConfig`, in the host project under Shared VPC."""
+    key = view.network
+    if key is None:
+        reason = "The cluster does not name its network by a full path in `networkConfig.network`."
+        fields = ("network", "project", "shared", "mtu")
+        unknowns = [Unknown(f"network.{field}", reason, view.hint()) for field in fields]
+        return ClusterNetwork(None, None, None, None, (), tuple(unknowns))
+    project = project_of(key) or None
+    shared = None if project is None else _is_shared(view, project)
+    stated = Evidence(
+        view.asset, "networkConfig.network", view.network_config and view.network_config["network"]
+    )
+    found = view.index.network(key)
+    unknown: tuple[Unknown, ...] = ()
+    if shared is None:
+        owner = project or "the network's project"
+        reason = f"Whether {owner} is the cluster's own project, {view.project}, is not known."
+        unknown = (Unknown("network.shared", reason, commands.describe_project(view.project)),)
+        if project is None:
+            reason = "The cluster's `networkConfig.network` names no project."
+            unknown = (*unknown, Unknown("network.project", reason, view.hint()))
+    if found is None or found.mtu is None:
+        reason = (
+            f"{key} is not in the inventory" if found is None else f"{key} states an MTU that is no number"
+        )
+        missing = Unknown("network.mtu", f"{reason}.", commands.describe_network(key))
+        return ClusterNetwork(key, project, shared, None, (stated,), (*unknown, missing))
+    return ClusterNetwork(key, project, shared, found.mtu, (stated, view.index.mtu_evidence(found)), unknown)
+
+
+def _is_shared(view: ClusterView, project: str) -> bool | None:
+    if project == view.project:
+        return False
+    # One may be written as a number that nothing maps to an ID.
+    own = view.index.project_number(view.entry.project, view.entry.ancestors)
+    other = view.index.project_number(project)
+    if own is not None and other is not None:
+        return own != other
+    return None if project.isdigit() or view.project.isdigit() else True

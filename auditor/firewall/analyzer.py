@@ -1,0 +1,734 @@
+"""The firewall analysis of clusters: which packets between Pods are allowed, denied, or cannot be told."""
+
+from __future__ import annotations
+
+from functools import partial
+from operator import itemgetter
+from typing import TYPE_CHECKING, TypeVar
+
+from auditor.firewall.chain import Chains
+from auditor.firewall.compiled import MAYBE, aimed_at
+from auditor.firewall.decide import (
+    ALLOWED,
+    BOTH,
+    DENIED,
+    IMPLIED,
+    SURELY_ALLOWED,
+    SURELY_DENIED,
+    UNDECIDED,
+    Solver,
+    flag,
+)
+from auditor.firewall.intervals import union
+from auditor.firewall.layer4 import NAMES, SLOTS, UNIVERSE, WITH_PORTS
+from auditor.firewall.view import Space, View
+from auditor.model.addresses import address_text, parse_range, range_text
+from auditor.model.evidence import Evidence, Unknown
+from auditor.model.traffic import (
+    EVERYDAY,
+    KUBELET_READ_ONLY,
+    Box,
+    Decider,
+    ScopeTraffic,
+    Traffic,
+    Witness,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from auditor.firewall.compiled import Compiled, Identity, Why
+    from auditor.firewall.decide import Row
+    from auditor.firewall.intervals import Spans
+    from auditor.firewall.rulelist import Hit
+    from auditor.firewall.view import Piece, Pools, Ruling
+    from auditor.model.addresses import Family
+    from auditor.model.facts import NodeClass, NodeClasses, Pods
+    from auditor.model.inventory import Inventory
+    from auditor.model.network import Direction
+    from auditor.model.traffic import TrafficVerdict
+
+T = TypeVar("T", bound=tuple[int, ...])
+
+PAIR_LIMIT = 200_000
+"""How many pairs of pieces are looked at for one cluster and scope before the answer is `unknown`."""
+
+BOX_LIMIT = 100_000
+"""How many boxes one cluster and scope may have, likewise."""
+
+_DEFAULT_BLOCK: dict[Family, int] = {4: 24, 6: 112}
+_ALL_UNDECIDED = sum(flag(slot, UNDECIDED) for slot in range(SLOTS))
+_IMPLIED_EGRESS = Decider(None, "implied allow egress", None, "implied", "allow")
+_IMPLIED_INGRESS = Decider(None, "implied deny ingress", None, "implied", "deny")
+_LIMIT: Why = (
+    "analysis limit: the rules cut the Pod ranges into too many pieces to look at each pair",
+    "trace single packets with `gke-auditor trace`",
+)
+
+
+class LimitError(Exception):
+    """The exact answer would take more work than the limits allow."""
+
+
+class ClusterPods:
+    """The pools of one cluster that can be analysed: spans by IP version, block sizes, node classes."""
+
+    __slots__ = ("blocks", "classes", "names", "spans", "why")
+
+    def __init__(self, pods: Pods, classes: tuple[NodeClass, ...]) -> None:
+        of_pool = {name: node for node in classes for name in node.pools}
+        self.names: list[str] = []
+        self.classes: list[NodeClass] = []
+        self.spans: dict[Family, list[Spans]] = {4: [], 6: []}
+        self.blocks: dict[Family, list[int]] = {4: [], 6: []}
+        self.why: list[Why] = []
+        for pool in pods.pools:
+            node = of_pool.get(pool.name)
+            if node is None:
+                self.why.append(
+                    (f"what the firewall sees of the nodes of pool {pool.name} is not known", _POOLS)
+                )
+                continue
+            found: dict[Family, list[tuple[int, int]]] = {4: [], 6: []}
+            resolved = pool.resolved
+            for text in pool.ranges:
+                parsed = parse_range(text)
+                if parsed is None:
+                    resolved = False
+                else:
+                    found[parsed[0]].append((parsed[1], parsed[2]))
+            if not resolved or not pool.ranges:
+                self.why.append((f"some Pod range of pool {pool.name} is not known", _RANGES))
+            self.names.append(pool.name)
+            self.classes.append(node)
+            self.spans[4].append(tuple(found[4]) if len(found[4]) == 1 else union(found[4]))
+            self.spans[6].append(tuple(found[6]) if len(found[6]) == 1 else union(found[6]))
+            self.blocks[4].append(32 - (_DEFAULT_BLOCK[4] if pool.ipv4_block is None else pool.ipv4_block))
+            self.blocks[6].append(128 - (_DEFAULT_BLOCK[6] if pool.ipv6_block is None else pool.ipv6_block))
+        known = {pool.name for pool in pods.pools}
+        missing = [name for node in classes for name in node.pools if name not in known]
+        self.why.extend((f"some Pod range of pool {name} is not known", _RANGES) for name in missing)
+        if not self.names and not self.why:
+            self.why.append(("the cluster has no node pools", "export the cluster with its nodePools"))
+
+
+_POOLS = "export container.googleapis.com/NodePool assets too"
+_RANGES = "export compute.googleapis.com/Subnetwork assets of the network's project too"
+
+
+class Part:
+    """A view together with the pools whose packets it is about."""
+
+    __slots__ = ("direction", "sources", "targets", "view")
+
+    def __init__(self, direction: Direction, view: View, sources: Pools, targets: Pools) -> None:
+        self.direction: Direction = direction
+        self.view = view
+        self.sources = sources
+        self.targets = targets
+
+
+class Analyzer:
+    """Analyses the clusters of one inventory; rules are compiled, and questions answered, once for all."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self.chains = Chains(inventory)
+        self.solver = Solver()
+        self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
+        self._deciders: dict[int, tuple[Compiled, Decider]] = {}
+
+    def traffic(self, pods: Pods, classes: NodeClasses) -> Traffic:
+        """What happens to packets between Pods of a cluster, on one node and between any two."""
+        if classes.classes is None:
+            reasons = tuple(f"{u.reason}; {u.hint}" for u in classes.unknowns) or (
+                f"the node pools of the cluster are not known; {_POOLS}",
+            )
+            nothing = ScopeTraffic("unknown", {}, "unknown", "unknown", (), (), (), reasons)
+            unknowns = classes.unknowns or (
+                Unknown("node_classes.classes", "the node pools are not known", _POOLS),
+            )
+            return Traffic(nothing, nothing, (), unknowns)
+        cluster = ClusterPods(pods, classes.classes)
+        same, anywhere = _Scope(self, cluster), _Scope(self, cluster)
+        for family in (4, 6):
+            parts = self.parts(cluster, family)
+            if parts:
+                anywhere.any_node(family, parts)
+                same.same_node(family, parts)
+        found = Traffic(same.done(), anywhere.done())
+        why = dict.fromkeys((*same.why, *anywhere.why))
+        if not why and not found.any_node.denied and not found.same_node.denied:
+            return found
+        evidence = {
+            (box.decided_by.asset, box.decided_by.priority, box.decided_by.rule): Evidence(
+                box.decided_by.asset,
+                f"rule {box.decided_by.rule!r}",
+                f"{box.decided_by.action} {box.direction}",
+            )
+            for box in found.any_node.denied
+            if box.decided_by is not None and box.decided_by.asset is not None
+        }
+        return Traffic(
+            found.same_node,
+            found.any_node,
+            tuple(evidence.values()),
+            tuple(Unknown("traffic", reason, hint) for reason, hint in why),
+        )
+
+    def parts(self, cluster: ClusterPods, family: Family, *, complete: bool = False) -> list[Part]:
+        """Both directions at every kind of node that the rules tell apart, over all Pods of an IP version."""
+        spans = cluster.spans[family]
+        pools = [index for index, found in enumerate(spans) if found]
+        if not pools:
+            return []
+        spaces: dict[Pools, Space] = {}
+
+        def space(members: Pools) -> Space:
+            found = spaces.get(members)
+            if found is None:
+                found = spaces[members] = Space(
+                    [(index, spans[index]) for index in pools if index in members]
+                )
+            return found
+
+        everyone = frozenset(pools)
+        everywhere = space(everyone).spans
+        parts: list[Part] = []
+        for direction in ("EGRESS", "INGRESS"):
+            for targets, hits in self._kinds(cluster, pools, direction, family, everywhere).items():
+                node = cluster.classes[min(targets)]
+                chain = self.chains.chain(node.network, node.region)
+                # Egress rules see one node, the source; ingress rules may tell sources apart as well.
+                peers = targets if direction == "EGRESS" else everyone
+                for sources in _by_bearing(cluster, peers, hits):
+                    view = View(
+                        self.solver,
+                        chain,
+                        hits,
+                        direction,
+                        space(sources),
+                        space(everyone if direction == "EGRESS" else targets),
+                        cluster_hash=node.cluster_hash,
+                        borne=partial(_borne, cluster.classes[min(sources)]),
+                        complete=complete,
+                    )
+                    parts.append(
+                        Part(direction, view, sources, everyone if direction == "EGRESS" else targets)
+                    )
+        return parts
+
+    def _kinds(
+        self, cluster: ClusterPods, pools: Sequence[int], direction: Direction, family: Family, spans: Spans
+    ) -> dict[Pools, list[list[Hit]]]:
+        """The pools by which rules apply to their nodes and may match packets, with those rules step by step."""
+        found: dict[tuple[int, ...], tuple[list[int], list[list[Hit]]]] = {}
+        seen: dict[int, tuple[int, ...]] = {}
+        touching: dict[int, list[Hit]] = {}
+        for index in pools:
+            node = cluster.classes[index]
+            key = seen.get(id(node))
+            if key is None:
+                chain = self.chains.chain(node.network, node.region)
+                parts = [id(chain)]
+                hits: list[list[Hit]] = []
+                for rules in chain.rules(direction, family):
+                    own: list[list[Hit]] = []
+                    for group in rules.groups(node):
+                        near = touching.get(id(group))
+                        if near is None:
+                            near = touching[id(group)] = group.touching(spans, spans)
+                        if near:
+                            own.append(near)
+                            parts.append(id(near))
+                    parts.append(0)
+                    hits.append(_ordered(own))
+                key = seen[id(node)] = tuple(parts)
+                found.setdefault(key, ([], hits))
+            found[key][0].append(index)
+        return {frozenset(members): hits for members, hits in found.values()}
+
+    def decider(self, rule: Compiled) -> Decider:
+        """The rule as reports name it; one object for each rule."""
+        found = self._deciders.get(id(rule))
+        if found is None:
+            found = (rule, rule.decider())
+            self._deciders[id(rule)] = found
+        return found[1]
+
+    def by_protocol(self, ipv4: int, ipv6: int) -> dict[str, TrafficVerdict]:
+        """The verdict of each protocol, from the flags of both IP versions (0: no Pods of that version)."""
+        found = self._protocols.get((ipv4, ipv6))
+        if found is None:
+            bits: dict[str, int] = {}
+            for names, flags in ((NAMES[4], ipv4), (NAMES[6], ipv6)):
+                if flags:
+                    for slot, name in enumerate(names):
+                        bits[name] = bits.get(name, 0) | (flags >> 3 * slot & 7)
+            found = self._protocols[ipv4, ipv6] = {name: _verdict(value) for name, value in bits.items()}
+        return found
+
+
+def _borne(node: NodeClass, identity: Identity) -> bool:
+    return identity.borne_by(node)
+
+
+def _verdict(flags: int) -> TrafficVerdict:
+    if flags & SURELY_DENIED:
+        return "denied" if flags == SURELY_DENIED else "partial"
+    return "allowed" if flags == SURELY_ALLOWED else "unknown"
+
+
+def _ordered(groups: list[list[Hit]]) -> list[Hit]:
+    if len(groups) == 1:
+        return groups[0]
+    return sorted((hit for group in groups for hit in group), key=itemgetter(0))
+
+
+def _by_bearing(cluster: ClusterPods, pools: Pools, hits: list[list[Hit]]) -> list[Pools]:
+    """The pools split by which identities that rules name as sources their nodes bear, or may bear."""
+    identities = [rule.identity for step in hits for _, rule, _ in step if rule.identity is not None]
+    if not identities:
+        return [pools]
+    split: dict[tuple[bool, ...], list[int]] = {}
+    for index in sorted(pools):
+        node = cluster.classes[index]
+        split.setdefault(tuple(identity.borne_by(node) for identity in identities), []).append(index)
+    return [frozenset(members) for members in split.values()]
+
+
+class _Scope:
+    """Collects the answer for one scope of one cluster."""
+
+    __slots__ = (
+        "_analyzer",
+        "_cluster",
+        "_deciders",
+        "_denied",
+        "_flags",
+        "_mild",
+        "_undecided",
+        "_work",
+        "why",
+    )
+
+    def __init__(self, analyzer: Analyzer, cluster: ClusterPods) -> None:
+        self._analyzer = analyzer
+        self._cluster = cluster
+        self._flags: dict[Family, int] = {4: 0, 6: 0}
+        self._mild: dict[Family, int] = {4: 0, 6: 0}
+        self._denied: list[tuple[tuple[object, ...], Box]] = []
+        self._undecided: list[tuple[tuple[object, ...], Box]] = []
+        self._deciders: dict[int, Compiled] = {}
+        self._work = 0
+        self.why: dict[Why, None] = dict.fromkeys(cluster.why)
+
+    def any_node(self, family: Family, parts: list[Part]) -> None:
+        """Packets between any two Pods."""
+        try:
+            for egress in parts:
+                if egress.direction == "EGRESS":
+                    for ingress in parts:
+                        if ingress.direction == "INGRESS":
+                            self._meet(family, egress, ingress)
+            for part in parts:
+                self._boxes_anywhere(family, part)
+        except LimitError:
+            self._give_up(family, parts)
+
+    def same_node(self, family: Family, parts: list[Part]) -> None:
+        """Packets between two Pods on one node: of one pool, in one aligned block."""
+        cluster = self._cluster
+        groups: dict[tuple[Spans, int, Part, Part], list[int]] = {}
+        for index, spans in enumerate(cluster.spans[family]):
+            if not spans:
+                continue
+            for egress in parts:
+                if egress.direction == "EGRESS" and index in egress.sources:
+                    for ingress in parts:
+                        if ingress.direction == "INGRESS" and index in ingress.sources & ingress.targets:
+                            key = (spans, cluster.blocks[family][index], egress, ingress)
+                            groups.setdefault(key, []).append(index)
+        try:
+            for (_, shift, egress, ingress), members in groups.items():
+                self._meet_on_blocks(family, shift, egress.view, ingress.view, members)
+                for part in (egress, ingress):
+                    self._boxes_on_blocks(family, shift, part, members)
+        except LimitError:
+            self._give_up(family, parts, same_node=True)
+
+    def _meet(self, family: Family, egress: Part, ingress: Part) -> None:
+        """Note which results of the two directions meet in some packet."""
+        sources = egress.sources & ingress.sources
+        if not sources:
+            return
+        leaving, entering = egress.view, ingress.view
+        if (
+            len(leaving.sources)
+            == len(entering.sources)
+            == 1
+            == len(leaving.destinations)
+            == len(entering.destinations)
+        ):
+            self._met(family, leaving.ruling(0, 0), entering.ruling(0, 0))
+            return
+        from_pairs = _meeting(leaving.sources, entering.sources, sources)
+        to_pairs = _meeting(leaving.destinations, entering.destinations, ingress.targets)
+        self._spend(len(from_pairs) * len(to_pairs))
+        for mine, theirs in from_pairs:
+            for to_mine, to_theirs in to_pairs:
+                self._met(family, leaving.ruling(mine, to_mine), entering.ruling(theirs, to_theirs))
+
+    def _met(self, family: Family, egress: Ruling, ingress: Ruling) -> None:
+        plain, mild = self._analyzer.solver.both_ways(egress.result, ingress.result)
+        self._flags[family] |= plain
+        self._mild[family] |= mild
+        self._note(egress)
+        self._note(ingress)
+
+    def _note(self, ruling: Ruling) -> None:
+        """Note the rules that decide for certain."""
+        deciders = self._deciders
+        for position in ruling.result.deciding:
+            rule = ruling.rules[position]
+            deciders[id(rule)] = rule
+
+    def _meet_on_blocks(
+        self, family: Family, shift: int, leaving: View, entering: View, members: list[int]
+    ) -> None:
+        sources = _common(leaving.sources, entering.sources, members[0])
+        targets = _common(leaving.destinations, entering.destinations, members[0])
+        seen: set[tuple[int, int, int, int]] = set()
+        for one, other in _sharing(sources, targets, shift):
+            self._spend(1)
+            key = (one[2], one[3], other[2], other[3])
+            if key not in seen:
+                seen.add(key)
+                self._met(family, leaving.ruling(one[2], other[2]), entering.ruling(one[3], other[3]))
+
+    def _boxes_anywhere(self, family: Family, part: Part) -> None:
+        view = part.view
+        if len(view.source_masks) == len(view.destination_masks) == 1 and view.ruling(0, 0).result.allowed:
+            return
+        self._spend(len(view.source_masks) * len(view.destination_masks))
+        by_mask = _grouped(view.sources), _grouped(view.destinations)
+        for source_mask, sources in by_mask[0].items():
+            for target_mask, targets in by_mask[1].items():
+                ruling = view.ruling(source_mask, target_mask)
+                if ruling.result.allowed:
+                    continue
+                rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
+                self._spend_boxes(len(rows) * len(sources) * len(targets))
+                for source in sources:
+                    for target in targets:
+                        for row in rows:
+                            self._box(
+                                family,
+                                part,
+                                row,
+                                (source.low, source.high),
+                                (target.low, target.high),
+                                sorted(source.pools),
+                                sorted(target.pools),
+                                None,
+                            )
+
+    def _boxes_on_blocks(self, family: Family, shift: int, part: Part, members: list[int]) -> None:
+        view = part.view
+        if len(view.source_masks) == len(view.destination_masks) == 1 and view.ruling(0, 0).result.allowed:
+            return
+        sources = [(p.low, p.high, p.mask) for p in view.sources if members[0] in p.pools]
+        targets = [(p.low, p.high, p.mask) for p in view.destinations if members[0] in p.pools]
+        made: dict[tuple[int, int], list[tuple[Row, Decider | None, tuple[Decider, ...]]]] = {}
+        for one, other in _sharing(_joined(sources), _joined(targets), shift):
+            self._spend(1)
+            ruling = view.ruling(one[2], other[2])
+            if ruling.result.allowed:
+                continue
+            rows = made.get((one[2], other[2]))
+            if rows is None:
+                rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
+                made[one[2], other[2]] = rows
+            self._spend_boxes(len(rows))
+            first = max(one[0] >> shift, other[0] >> shift) << shift
+            last = ((min(one[1] >> shift, other[1] >> shift) + 1) << shift) - 1
+            for row in rows:
+                self._box(
+                    family,
+                    part,
+                    row,
+                    (max(one[0], first), min(one[1], last)),
+                    (max(other[0], first), min(other[1], last)),
+                    members,
+                    members,
+                    shift,
+                )
+
+    def _row(self, part: Part, row: Row, ruling: Ruling) -> tuple[Row, Decider | None, tuple[Decider, ...]]:
+        """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
+        analyzer = self._analyzer
+        implied = _IMPLIED_EGRESS if part.direction == "EGRESS" else _IMPLIED_INGRESS
+        candidates: dict[Decider, None] = {}
+        rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
+        for rule in rules:
+            decider = implied if rule is None else analyzer.decider(rule)
+            candidates.pop(decider, None)
+            candidates[decider] = None
+        found = tuple(candidates)
+        if row[3] == BOTH:
+            self._explain(part, rules)
+            return row, None, found
+        return row, found[-1], found
+
+    def _explain(self, part: Part, rules: Iterable[Compiled | None]) -> None:
+        classes = self._cluster.classes
+        nodes = part.sources if part.direction == "EGRESS" else part.targets
+        node = classes[min(nodes)]
+        for rule in rules:
+            if rule is None:
+                continue
+            self.why.update(dict.fromkeys(rule.why))
+            if rule.target is not None and aimed_at(rule.target, node) == MAYBE:
+                self.why[_target_reason(self._analyzer.decider(rule), node)] = None
+        chain = part.view.chain
+        if chain.unknown_order is not None:
+            self.why[chain.unknown_order] = None
+
+    def _box(
+        self,
+        family: Family,
+        part: Part,
+        made: tuple[Row, Decider | None, tuple[Decider, ...]],
+        source: tuple[int, int],
+        destination: tuple[int, int],
+        source_pools: Sequence[int],
+        destination_pools: Sequence[int],
+        shift: int | None,
+    ) -> None:
+        (slot, low, high, outcome, _, benign), decided_by, candidates = made
+        names = self._cluster.names
+        protocol = NAMES[family][slot]
+        ports: str | None = None
+        if slot < WITH_PORTS:
+            ports = str(low) if low == high else f"{low}-{high}"
+        pair = _witness(source, destination, shift)
+        witness = None
+        if pair is not None:
+            witness = Witness(
+                address_text(family, pair[0]),
+                address_text(family, pair[1]),
+                protocol,
+                low if ports is not None else None,
+                names[source_pools[0]],
+                names[destination_pools[0]],
+            )
+        box = Box(
+            "egress" if part.direction == "EGRESS" else "ingress",
+            range_text(family, *source),
+            range_text(family, *destination),
+            protocol,
+            ports,
+            tuple(names[index] for index in source_pools),
+            tuple(names[index] for index in destination_pools),
+            decided_by,
+            candidates,
+            witness,
+            KUBELET_READ_ONLY if benign else None,
+        )
+        place = (
+            box.direction,
+            family,
+            source,
+            destination,
+            slot,
+            low,
+            tuple(source_pools),
+            tuple(destination_pools),
+        )
+        (self._denied if outcome == DENIED else self._undecided).append((place, box))
+
+    def _spend(self, pairs: int) -> None:
+        self._work += pairs
+        if self._work > PAIR_LIMIT:
+            raise LimitError
+
+    def _spend_boxes(self, boxes: int) -> None:
+        if len(self._denied) + len(self._undecided) + boxes > BOX_LIMIT:
+            raise LimitError
+
+    def _give_up(self, family: Family, parts: list[Part], *, same_node: bool = False) -> None:
+        """Call every packet of an IP version undecided."""
+        self.why[_LIMIT] = None
+        self._flags[family] = self._mild[family] = _ALL_UNDECIDED
+        for found in (self._denied, self._undecided):
+            found[:] = [(place, box) for place, box in found if place[1] != family]
+        stand_in = Decider(None, _LIMIT[0], None, "vpc", None)
+        cluster = self._cluster
+        egress = next(part for part in parts if part.direction == "EGRESS")
+        everyone = [index for index, spans in enumerate(cluster.spans[family]) if spans]
+        for slot in range(SLOTS):
+            low, high = UNIVERSE[slot][0]
+            made = ((slot, low, high, BOTH, (), False), None, (stand_in,))
+            for source in everyone:
+                for target in (source,) if same_node else everyone:
+                    for one in cluster.spans[family][source]:
+                        for other in cluster.spans[family][target]:
+                            shift = cluster.blocks[family][source] if same_node else None
+                            self._box(family, egress, made, one, other, (source,), (target,), shift)
+
+    def done(self) -> ScopeTraffic:
+        """The answer, boxes sorted by direction, addresses and ports."""
+        analyzer = self._analyzer
+        cluster = self._cluster
+        flags = self._flags
+        mild = self._mild
+        if cluster.why:
+            # Packets of Pods that are not known could be denied or allowed.
+            for family in (4, 6):
+                if flags[family] or (family == 4 and not flags[6]):
+                    flags[family] |= _ALL_UNDECIDED
+                    mild[family] |= _ALL_UNDECIDED
+        by_protocol = analyzer.by_protocol(flags[4], flags[6])
+        softened = analyzer.by_protocol(mild[4], mild[6])
+        deciders = {_decider_order(d): d for d in map(analyzer.decider, self._deciders.values())}
+        return ScopeTraffic(
+            verdict=_overall(by_protocol.values()),
+            by_protocol=by_protocol,
+            everyday=_overall(v for name, v in softened.items() if name in EVERYDAY),
+            rare=_overall(v for name, v in softened.items() if name not in EVERYDAY),
+            denied=_sorted(self._denied),
+            undecided=_sorted(self._undecided),
+            deciders=tuple(deciders[key] for key in sorted(deciders)),
+            reasons=tuple(f"{reason}; {hint}" for reason, hint in self.why),
+        )
+
+
+def _overall(verdicts: Iterable[TrafficVerdict]) -> TrafficVerdict:
+    found = set(verdicts)
+    if len(found) == 1:
+        return found.pop()
+    if found & {"denied", "partial"}:
+        return "partial"
+    return "unknown"
+
+
+def _sorted(found: list[tuple[tuple[object, ...], Box]]) -> tuple[Box, ...]:
+    found.sort(key=lambda entry: entry[0])
+    return tuple(box for _, box in found)
+
+
+def _decider_order(decider: Decider) -> tuple[str, int, str]:
+    return (decider.asset or "", decider.priority or 0, decider.rule)
+
+
+def _target_reason(decider: Decider, node: NodeClass) -> Why:
+    what = (
+        f"whether {decider.rule or decider.priority} of {decider.asset} applies to the nodes is not known: "
+    )
+    pools = ", ".join(node.pools)
+    if node.secure_tags is None and decider.stage != "vpc":
+        return (
+            f"{what}the secure tags of {pools} are not stated",
+            "export cloudresourcemanager.googleapis.com/TagBinding assets too",
+        )
+    if node.service_account is None:
+        return (
+            f"{what}the number of the cluster's project, so its default service account, is not in the input",
+            "export the cluster with its ancestors",
+        )
+    return (f"{what}the id of the cluster is not in the input", "export the cluster with its id")
+
+
+def _grouped(pieces: list[Piece]) -> dict[int, list[Piece]]:
+    found: dict[int, list[Piece]] = {}
+    for piece in pieces:
+        found.setdefault(piece.mask, []).append(piece)
+    return found
+
+
+def _meeting(one: list[Piece], other: list[Piece], pools: Pools) -> list[tuple[int, int]]:
+    """The pairs of masks that some address of these pools has in two cuts of the same addresses."""
+    found: dict[tuple[int, int], None] = {}
+    at = 0
+    for piece in one:
+        if piece.pools.isdisjoint(pools):
+            continue
+        while at < len(other) and other[at].high < piece.low:
+            at += 1
+        index = at
+        while index < len(other) and other[index].low <= piece.high:
+            if piece.pools & other[index].pools & pools:
+                found[piece.mask, other[index].mask] = None
+            index += 1
+    return list(found)
+
+
+def _common(one: list[Piece], other: list[Piece], pool: int) -> list[tuple[int, int, int, int]]:
+    """Where a pool's addresses lie in two cuts: first, last, the mask in each; neighbours alike joined."""
+    found: list[tuple[int, int, int, int]] = []
+    at = 0
+    for piece in one:
+        if pool not in piece.pools:
+            continue
+        while at < len(other) and other[at].high < piece.low:
+            at += 1
+        index = at
+        while index < len(other) and other[index].low <= piece.high:
+            beside = other[index]
+            index += 1
+            if pool in beside.pools:
+                low, high = max(piece.low, beside.low), min(piece.high, beside.high)
+                if found and found[-1][1] + 1 == low and found[-1][2:] == (piece.mask, beside.mask):
+                    found[-1] = (found[-1][0], high, piece.mask, beside.mask)
+                else:
+                    found.append((low, high, piece.mask, beside.mask))
+    return found
+
+
+def _joined(pieces: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Neighbouring pieces with one mask made one."""
+    found: list[tuple[int, int, int]] = []
+    for low, high, mask in pieces:
+        if found and found[-1][1] + 1 == low and found[-1][2] == mask:
+            found[-1] = (found[-1][0], high, mask)
+        else:
+            found.append((low, high, mask))
+    return found
+
+
+def _sharing(sources: list[T], targets: list[T], shift: int) -> Iterator[tuple[T, T]]:
+    """The pairs of pieces that have addresses in one block of 2**shift."""
+    at = 0
+    for source in sources:
+        first, last = source[0] >> shift, source[1] >> shift
+        while at < len(targets) and targets[at][1] >> shift < first:
+            at += 1
+        index = at
+        while index < len(targets) and targets[index][0] >> shift <= last:
+            yield source, targets[index]
+            index += 1
+
+
+def _witness(
+    source: tuple[int, int], destination: tuple[int, int], shift: int | None
+) -> tuple[int, int] | None:
+    """Two different addresses, of one block if `shift` says its size; None if there are none.
+
+    The first addresses of a block are avoided where there are others: few Pods have them.
+    """
+    if shift is not None:
+        block = max(source[0] >> shift, destination[0] >> shift)
+        first, last = block << shift, ((block + 1) << shift) - 1
+        source = max(source[0], first), min(source[1], last)
+        destination = max(destination[0], first), min(destination[1], last)
+    one = min(source[0] + 2, source[1])
+    other = min(destination[0] + 3, destination[1])
+    if one == other:
+        if destination[0] != one:
+            other = destination[0]
+        elif source[0] != other:
+            one = source[0]
+        elif source[1] != other:
+            one = source[1]
+        else:
+            return None
+    return one, other

@@ -1,0 +1,320 @@
+"""The report as one JSON object: `gke-auditor/report/v1`, described in docs/outputs.md."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from auditor.reporting.encode import chunks, dumps, dumps_observed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from auditor.engine.result import ClusterReport, Report, ResourceRef, Result, Severity, Verdict
+    from auditor.engine.waivers import Waiver
+    from auditor.model.evidence import Evidence, Unknown
+    from auditor.model.facts import ClusterFacts
+
+SCHEMA = "gke-auditor/report/v1"
+
+Object = dict[str, object]
+
+
+def render(report: Report) -> Iterator[bytes]:
+    """The whole report; each cluster and each result stands on a line of its own."""
+    return chunks(_parts(report))
+
+
+def _parts(report: Report) -> Iterator[bytes]:
+    yield dumps(header(report))[:-1]
+    yield b',"clusters":['
+    separator = b"\n"
+    for cluster in report.clusters:
+        yield separator
+        yield dumps(_cluster(cluster))
+        separator = b",\n"
+    yield b'],"results":['
+    encoder = ResultEncoder()
+    separator = b"\n"
+    for result in report.results:
+        yield separator
+        yield encoder.encode(result)
+        separator = b",\n"
+    yield b"]}\n"
+
+
+def header(report: Report) -> Object:
+    """The report object without `clusters` and `results`."""
+    return {
+        "schema": SCHEMA,
+        "tool": {"name": "gke-auditor", "version": report.tool_version, "rules_digest": report.rules_digest},
+        "now": report.now,
+        "inventory": {
+            "scope": report.scope,
+            "sources": report.sources,
+            "read_time": report.read_time,
+            "digest": report.digest,
+            "complete_by_word": report.complete_by_word,
+            "counts": dict(report.counts),
+            "gaps": [
+                {"scope": g.scope, "asset_type": g.asset_type, "reason": g.reason, "hint": g.hint}
+                for g in report.gaps
+            ],
+        },
+        "summary": {
+            key: report.summary.get(key, 0) for key in ("fail", "pass", "unknown", "not_applicable", "waived")
+        },
+        "rules": [
+            {
+                "id": rule.id,
+                "title": rule.title,
+                "severity": rule.severity.value,
+                "tags": rule.tags,
+                "aliases": rule.aliases,
+                "controls": rule.controls,
+            }
+            for rule in report.rules
+        ],
+        "waiver_notes": [
+            {"kind": note.kind, "text": note.text, "waiver": waiver(note.waiver)}
+            for note in report.waiver_notes
+        ],
+    }
+
+
+def waiver(given: Waiver | None) -> Object | None:
+    """A waiver with its date as `YYYY-MM-DD`."""
+    if given is None:
+        return None
+    return {
+        "rule": given.rule,
+        "resource": given.resource,
+        "subject": given.subject,
+        "reason": given.reason,
+        "owner": given.owner,
+        "expires": given.expires.isoformat(),
+    }
+
+
+def _resource(ref: ResourceRef) -> Object:
+    return {"name": ref.name, "type": ref.type, "project": ref.project, "location": ref.location}
+
+
+class EvidenceEncoder:
+    """Evidence as JSON objects; what results about one resource share is encoded once."""
+
+    def __init__(self) -> None:
+        self._ref: ResourceRef | None = None
+        self._known: dict[int, bytes] = {}
+
+    def encode(self, ref: ResourceRef, evidence: tuple[Evidence, ...]) -> bytes:
+        """The evidence of a result about `ref`: objects separated by commas."""
+        # Identities serve as keys because the report keeps all evidence alive; they are dropped with the
+        # resource so that memory does not grow with the report.
+        if ref is not self._ref:
+            self._ref = ref
+            self._known.clear()
+        known = self._known
+        encoded = known.get(id(evidence))
+        if encoded is None:
+            items = []
+            for item in evidence:
+                text = known.get(id(item))
+                if text is None:
+                    text = known[id(item)] = _evidence(item)
+                items.append(text)
+            encoded = known[id(evidence)] = b",".join(items)
+        return encoded
+
+
+def _evidence(item: Evidence) -> bytes:
+    return b'{"path":%b,"observed":%b,"expected":%b,"asset":%b}' % (
+        dumps(item.path),
+        dumps_observed(item.observed),
+        dumps_observed(item.expected),
+        dumps(item.asset),
+    )
+
+
+class ResultEncoder:
+    """Results as JSON objects.
+
+    An audit of a large organisation repeats itself: every rule names the same resource, rules share facts
+    and so evidence. What is shared is encoded once; results that come sorted by resource profit most.
+    """
+
+    def __init__(self) -> None:
+        self._heads: dict[tuple[str, Verdict, Severity], bytes] = {}
+        self._waivers: dict[int, bytes] = {}
+        self._ref: ResourceRef | None = None
+        self._resource = b""
+        self._evidence = EvidenceEncoder()
+
+    def encode(self, result: Result) -> bytes:
+        """One result as `results[]` holds it."""
+        ref = result.resource
+        if ref is not self._ref:
+            self._ref = ref
+            self._resource = dumps(_resource(ref))
+        key = (result.rule, result.verdict, result.severity)
+        head = self._heads.get(key)
+        if head is None:
+            head = self._heads[key] = b'{"rule":%b,"verdict":%b,"severity":%b,"resource":' % (
+                dumps(result.rule),
+                dumps(result.verdict.value),
+                dumps(result.severity.value),
+            )
+        fix = result.remediation
+        return b"".join(
+            (
+                head,
+                self._resource,
+                b',"subject":',
+                dumps(result.subject),
+                b',"message":',
+                dumps(result.message),
+                b',"evidence":[',
+                self._evidence.encode(ref, result.evidence),
+                b'],"reasons":',
+                dumps(result.reasons),
+                b',"remediation":',
+                b"null" if fix is None else dumps({"text": fix.text, "commands": fix.commands}),
+                b',"fingerprint":',
+                dumps(result.fingerprint),
+                b',"waiver":',
+                b"null" if result.waiver is None else self._waiver(result.waiver),
+                b',"baseline":',
+                dumps(result.baseline),
+                b"}",
+            )
+        )
+
+    def _waiver(self, given: Waiver) -> bytes:
+        encoded = self._waivers.get(id(given))
+        if encoded is None:
+            encoded = self._waivers[id(given)] = dumps(waiver(given))
+        return encoded
+
+
+def _cluster(cluster: ClusterReport) -> Object:
+    """A cluster; what is not known is null, and `unknowns` says why."""
+    ref = cluster.resource
+    return {
+        "name": ref.name,
+        "project": ref.project,
+        "location": ref.location,
+        "short_name": cluster.short_name,
+        "status": cluster.status,
+        "autopilot": cluster.autopilot,
+        "dataplane_v2": cluster.dataplane_v2,
+        "folder": cluster.folder,
+        "readiness": cluster.readiness.state,
+        "readiness_reasons": cluster.readiness.reasons,
+        **(_NO_FACTS if cluster.facts is None else _facts(cluster.facts)),
+    }
+
+
+def _facts(facts: ClusterFacts) -> Object:
+    visibility, versions, network = facts.visibility, facts.versions, facts.network
+    masquerade, classes, subnets = facts.masquerade, facts.node_classes.classes, facts.flow_logs.subnets
+    return {
+        "visibility": {
+            "state": visibility.state or "unknown",
+            "basis": visibility.basis,
+            "mechanism": visibility.mechanism,
+        },
+        "versions": {
+            "control_plane": versions.control_plane,
+            "pools": versions.pools and [{"name": p.name, "version": p.version} for p in versions.pools],
+        },
+        "windows_pools": facts.windows.pools,
+        "network": {
+            "network": network.network,
+            "project": network.project,
+            "shared": network.shared,
+            "mtu": network.mtu,
+        },
+        "pools": [
+            {
+                "name": pool.name,
+                "pod_ranges": pool.ranges,
+                "node_block": {"ipv4": pool.ipv4_block, "ipv6": pool.ipv6_block},
+                "resolved": pool.resolved,
+            }
+            for pool in facts.pods.pools
+        ],
+        "pod_ranges": [
+            {"cidr": r.cidr, "family": r.family, "origin": r.origin, "pools": r.pools, "in_use": r.in_use}
+            for r in facts.pods.ranges
+        ],
+        "unresolved_pod_ranges": [
+            {"name": r.name, "subnetwork": r.subnetwork, "pools": r.pools, "reason": r.reason}
+            for r in facts.pods.unresolved
+        ],
+        "masquerade": {
+            "basis": masquerade.basis,
+            "non_masquerade": masquerade.non_masquerade,
+            "uncovered": masquerade.uncovered
+            and [
+                {"range": u.range, "parts": u.parts, "origin": u.origin, "pools": u.pools}
+                for u in masquerade.uncovered
+            ],
+        },
+        "flow_logs": subnets
+        and [
+            {
+                "subnetwork": s.subnetwork,
+                "name": s.name,
+                "region": s.region,
+                "project": s.project,
+                "pools": s.pools,
+                "enabled": s.enabled,
+                "sampling": s.sampling,
+                "metadata": s.metadata,
+                "aggregation": s.aggregation,
+                "filter": s.filter,
+            }
+            for s in subnets
+        ],
+        "node_classes": classes
+        and [
+            {
+                "pools": c.pools,
+                "network": c.network,
+                "region": c.region,
+                "tags": c.tags,
+                "cluster_name": c.cluster_name,
+                "cluster_hash": c.cluster_hash,
+                "service_account": c.service_account,
+                "secure_tags": c.secure_tags,
+            }
+            for c in classes
+        ],
+        "unknowns": [{"path": u.path, "reason": u.reason, "hint": u.hint} for u in unknowns(facts)],
+    }
+
+
+_NO_FACTS: Object = {
+    "visibility": {"state": "unknown", "basis": "the asset carries no data", "mechanism": None},
+    "versions": None,
+    "windows_pools": None,
+    "network": None,
+    "pools": None,
+    "pod_ranges": None,
+    "unresolved_pod_ranges": None,
+    "masquerade": None,
+    "flow_logs": None,
+    "node_classes": None,
+    "unknowns": [],
+}
+
+
+def unknowns(facts: ClusterFacts) -> Iterator[Unknown]:
+    """Everything that the facts of a cluster leave open, in the order of the facts."""
+    yield from facts.visibility.unknowns
+    yield from facts.versions.unknowns
+    yield from facts.windows.unknowns
+    yield from facts.network.unknowns
+    yield from facts.pods.unknowns
+    yield from facts.masquerade.unknowns
+    yield from facts.flow_logs.unknowns
+    yield from facts.node_classes.unknowns

@@ -1,0 +1,170 @@
+"""The report as Markdown that fits into a GitHub step summary."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING
+
+from auditor.engine.result import Severity
+from auditor.model.names import last
+from auditor.reporting.markup import code, escape, fence
+from auditor.reporting.summary import READINESS, baseline_line, scope_line, summarise, verdict_line
+from auditor.reporting.text import one_line, plural, shorten, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from auditor.engine.result import Report, Result
+    from auditor.model.inventory import Gap
+    from auditor.reporting.summary import RuleCounts, Summary
+
+MAX_BYTES = 900 * 1024
+"""UTF-8 bytes of the whole text. GitHub refuses a step summary of more than 1 MiB, and loses one that comes
+within two bytes of it."""
+
+_SECTION = 150 * 1024
+"""Bytes that each list before the findings may have; the findings get what remains."""
+
+_LONGEST = 400
+"""Characters of one name, message or reason that are shown; the other formats have the whole text."""
+
+_LONGEST_COMMAND = 4_000
+"""Characters of one command that are shown: a longer one is of no use when it is cut."""
+
+
+def render(report: Report) -> Iterator[bytes]:
+    """What was not read first, then counts, then findings, the worst first; what did not fit is counted."""
+    room = MAX_BYTES - 1_000  # for the sentence that says what was left out
+    for block in _before_findings(report, summary := summarise(report)):
+        encoded = block.encode() + b"\n\n"
+        room -= len(encoded)
+        yield encoded
+    yield from _findings(summary.worst, room)
+
+
+def _before_findings(report: Report, summary: Summary) -> Iterator[str]:
+    yield "# Intra-node visibility"
+    yield f"{_prose(scope_line(report))}\n\n**{escape(verdict_line(report))}**"
+    if since := baseline_line(summary):
+        yield since
+    if report.complete_by_word:
+        yield "Rests on `--complete`: asset types absent from the input were taken to have no assets."
+    if report.gaps:
+        yield "## Not looked at"
+        yield _list(
+            [], (_gap(gap) for gap in report.gaps), len(report.gaps), "- {} more; the json report has all."
+        )
+    if summary.readiness:
+        yield "## Readiness"
+        rows = (
+            f"| {escape(state)} | {count:,} | {escape(READINESS.get(state, ''))} |"
+            for state, count in summary.readiness.items()
+        )
+        head = ["| readiness | clusters | |", "| --- | ---: | --- |"]
+        yield _list(head, rows, len(summary.readiness), "| {} more | | |")
+    if summary.rules:
+        yield "## Rules"
+        head = [
+            "| rule | critical | high | medium | low | info | unknown | waived | pass | not applicable |",
+            "| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
+        ]
+        rows = (_rule(counts) for counts in summary.rules)
+        yield _list(head, rows, len(summary.rules), "| {} more | | | | | | | | | |")
+    if summary.unknown:
+        yield "## Could not be decided"
+        lines = (_undecided(result) for result in summary.unknown)
+        yield _list([], lines, len(summary.unknown), "- {} more; the json report has all.")
+    if report.waiver_notes:
+        yield "## Waivers"
+        lines = (f"- {escape(note.kind)}: {_prose(note.text)}" for note in report.waiver_notes)
+        yield _list([], lines, len(report.waiver_notes), "- {} more; the json report has all.")
+
+
+def _list(head: Sequence[str], lines: Iterable[str], total: int, rest: str) -> str:
+    """Lines of a list or table as far as there is room; `rest` says how many are left."""
+    room = _SECTION
+    kept = list(head)
+    for number, line in enumerate(lines):
+        room -= len(line.encode()) + 1
+        if room < 0:
+            kept.append(rest.format(f"{total - number:,}"))
+            break
+        kept.append(line)
+    return "\n".join(kept)
+
+
+def _prose(text: str) -> str:
+    return escape(shorten(one_line(text), _LONGEST))
+
+
+def _name(text: str, *, cell: bool = False) -> str:
+    return code(shorten(one_line(text), _LONGEST), cell=cell)
+
+
+def _gap(gap: Gap) -> str:
+    kind = f" {_name(gap.asset_type)}" if gap.asset_type else ""
+    return f"- {_name(gap.scope)}{kind}: {_prose(gap.reason)} {_prose(gap.hint)}"
+
+
+def _rule(counts: RuleCounts) -> str:
+    numbers = (
+        *(counts.failed[severity] for severity in Severity),
+        counts.unknown,
+        counts.waived,
+        counts.passed,
+        counts.not_applicable,
+    )
+    return f"| {_name(counts.rule, cell=True)} | {' | '.join(f'{n:,}' if n else '·' for n in numbers)} |"
+
+
+def _place(result: Result) -> str:
+    ref = result.resource
+    place = "/".join(part for part in (ref.project, ref.location, last(ref.name)) if part)
+    return _name(place) + ("" if result.subject is None else f" {_name(result.subject)}")
+
+
+def _undecided(result: Result) -> str:
+    reasons = " ".join(_prose(reason) for reason in result.reasons[:5])
+    more = f" And {len(result.reasons) - 5} more reasons." if len(result.reasons) > 5 else ""
+    return f"- {_name(result.rule)} {_place(result)}: {reasons or _prose(result.message)}{more}"
+
+
+def _findings(worst: Sequence[Result], room: int) -> Iterator[bytes]:
+    heading = None
+    for number, result in enumerate(worst):
+        block = _finding(result)
+        if result.severity is not heading:
+            heading = result.severity
+            count = sum(other.severity is heading for other in worst)
+            block = f"## {heading.value.capitalize()}: {plural(count, 'finding')}\n\n{block}"
+        encoded = block.encode() + b"\n\n"
+        room -= len(encoded)
+        if room < 0:
+            yield _rest(worst[number:]).encode()
+            return
+        yield encoded
+
+
+def _rest(left: Sequence[Result]) -> str:
+    by_severity = Counter(result.severity for result in left)
+    listed = ", ".join(f"{by_severity[s]:,} {s.value}" for s in Severity if by_severity[s])
+    return (
+        f"**{plural(len(left), 'more finding')} ({listed}) did not fit into this summary;** "
+        "the html, json and csv reports have all of them.\n"
+    )
+
+
+def _finding(result: Result) -> str:
+    title = f"**{escape(result.rule)}** {_place(result)}\n\n{_prose(result.message)}"
+    fix = result.remediation
+    if fix is None:
+        return title
+    commands = [
+        fence(command, "sh")
+        if len(visible(command)) <= _LONGEST_COMMAND
+        else "The command is too long for a summary; the json report has it."
+        for command in fix.commands[:10]
+    ]
+    if len(fix.commands) > 10:
+        commands.append(f"{len(fix.commands) - 10:,} more commands are in the json report.")
+    return "\n\n".join((title, "<details><summary>Fix</summary>", _prose(fix.text), *commands, "</details>"))

@@ -1,0 +1,821 @@
+"""The report as SARIF 2.1.0 in two profiles: what GitHub code scanning takes, and everything.
+
+GitHub shows each result as an open alert whatever its `kind`, `suppressions` or `baselineState`, rejects a
+whole file for one result that it cannot place, and tells alerts apart by rule, path and fingerprint (GitHub
+documentation, "SARIF support for code scanning"). So its profile holds failures alone, at a path that stays
+the same as long as the resource does, and what is left out is named in a notification.
+"""
+
+from __future__ import annotations
+
+import re
+import zlib
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
+from urllib.parse import quote
+
+import orjson
+
+from auditor.engine.result import Severity, Verdict
+from auditor.model.inventory import CLUSTER, NETWORK
+from auditor.model.names import canonical, last
+from auditor.reporting import markup
+from auditor.reporting.encode import chunks, dumps, utf8
+from auditor.reporting.report_json import EvidenceEncoder
+from auditor.reporting.text import one_line, plural, shorten, visible
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from auditor.engine.result import Report, ResourceRef, Result
+    from auditor.engine.rule import Example, Rule
+
+Profile = Literal["github", "full"]
+
+MAX_RESULTS = 25_000
+"""Results that GitHub takes in one run; a file with more is rejected (GitHub, "SARIF results limits")."""
+
+SHOWN_RESULTS = 5_000
+"""Results of one run that GitHub shows."""
+
+MAX_GZIP = 9_500_000
+"""Bytes that the compressed file may have: GitHub rejects more than 10 MB."""
+
+MAX_TEXT = 1_024
+"""Characters of a description that GitHub keeps."""
+
+MAX_NAME = 255
+"""Characters of a rule's name that GitHub keeps."""
+
+MAX_TAGS = 10
+"""Tags of a rule that GitHub shows; it rejects more than 20."""
+
+MAX_NOTIFICATIONS = 200
+"""Notifications of one kind that are written one by one; then one says how many more there are."""
+
+MAX_RELATED = 20
+"""Related locations of one result; further assets are in its evidence."""
+
+_LEVEL = {
+    Severity.CRITICAL: "error",
+    Severity.HIGH: "error",
+    Severity.MEDIUM: "warning",
+    Severity.LOW: "note",
+    Severity.INFO: "note",
+}
+# The middle of each of GitHub's bands; where they meet is not documented.
+_SCORE = {
+    Severity.CRITICAL: 9.5,
+    Severity.HIGH: 8.0,
+    Severity.MEDIUM: 5.5,
+    Severity.LOW: 2.5,
+    Severity.INFO: 0.0,
+}
+_KIND = {
+    Verdict.FAIL: "fail",
+    Verdict.PASS: "pass",
+    Verdict.NOT_APPLICABLE: "notApplicable",
+    Verdict.UNKNOWN: "open",
+}
+
+
+class Text(TypedDict):
+    """`message` and `multiformatMessageString`."""
+
+    text: str
+    markdown: NotRequired[str]
+
+
+class Component(TypedDict):
+    """A `toolComponentReference`."""
+
+    name: str
+    index: int
+
+
+class Target(TypedDict):
+    """A `reportingDescriptorReference` to a taxon."""
+
+    id: str
+    index: int
+    toolComponent: Component
+
+
+class Relationship(TypedDict):
+    """A `reportingDescriptorRelationship`: the rule bears on a control of a benchmark."""
+
+    target: Target
+    kinds: list[str]
+
+
+class Configuration(TypedDict):
+    """A `reportingConfiguration`."""
+
+    level: str
+    rank: float
+
+
+class Descriptor(TypedDict):
+    """A `reportingDescriptor`: a rule, or a kind of notification."""
+
+    id: str
+    name: str
+    shortDescription: Text
+    fullDescription: Text
+    help: Text
+    helpUri: NotRequired[str]
+    defaultConfiguration: NotRequired[Configuration]
+    relationships: NotRequired[list[Relationship]]
+    properties: NotRequired[dict[str, object]]
+
+
+class DescriptorRef(TypedDict):
+    """A `reportingDescriptorReference` by id and index."""
+
+    id: str
+    index: int
+
+
+class Notification(TypedDict):
+    """Something about the run and not about a resource."""
+
+    level: Literal["note", "warning", "error"]
+    descriptor: DescriptorRef
+    associatedRule: NotRequired[DescriptorRef]
+    message: Text
+
+
+class Suppression(TypedDict):
+    """A waiver in SARIF's words."""
+
+    kind: Literal["external"]
+    status: Literal["accepted"]
+    justification: str
+
+
+class SarifResult(TypedDict):
+    """A `result`; the fragments are encoded once for all results that share them."""
+
+    ruleId: str
+    ruleIndex: NotRequired[int]
+    kind: str
+    level: str
+    rank: NotRequired[float]
+    message: Text
+    locations: orjson.Fragment
+    relatedLocations: NotRequired[list[orjson.Fragment]]
+    partialFingerprints: dict[str, str]
+    baselineState: NotRequired[str]
+    suppressions: NotRequired[list[Suppression]]
+    hostedViewerUri: NotRequired[str]
+    properties: orjson.Fragment
+
+
+class _Notice(TypedDict):
+    name: str
+    short: str
+    full: str
+    help: str
+
+
+_NOTICES: dict[str, _Notice] = {
+    "coverage-gap": {
+        "name": "CoverageGap",
+        "short": "Part of what was to be audited could not be read.",
+        "full": (
+            "Something was missing from the input or could not be read. Clusters and networks that it "
+            "concerns were not judged, or only in part: no result there does not mean that all is well."
+        ),
+        "help": "Do what the notification says, then scan again.",
+    },
+    "undecided": {
+        "name": "Undecided",
+        "short": "A rule could not be decided for some resources.",
+        "full": (
+            "A fact that the rule depends on is missing. This is neither a pass nor a failure, and it is "
+            "not a result in this file."
+        ),
+        "help": "Supply what the notification names, then scan again.",
+    },
+    "results-left-out": {
+        "name": "ResultsLeftOut",
+        "short": "Results of the audit are not in this file.",
+        "full": (
+            "The file holds what GitHub code scanning accepts and shows rightly: failures of at least low "
+            "severity that are not waived, the worst first, within GitHub's limits."
+        ),
+        "help": "Write another format (html, json, ndjson or sarif-full) to see every result.",
+    },
+    "waiver-note": {
+        "name": "WaiverNote",
+        "short": "A waiver is expired, malformed or unused.",
+        "full": "An expired or malformed waiver waives nothing; an unused one matches no failure.",
+        "help": "Renew, mend or remove the entry in the waivers file.",
+    },
+    "completeness-asserted": {
+        "name": "CompletenessAsserted",
+        "short": "The results rest on the word that the input is complete.",
+        "full": "With --complete, an asset type that does not occur in the input is taken to have no assets.",
+        "help": "Scan a snapshot made by `gke-auditor collect`, which states what was read.",
+    },
+    "nothing-judged": {
+        "name": "NothingJudged",
+        "short": "Nothing could be judged.",
+        "full": (
+            "No rule was applied to any resource although something was to be read. To take this for a clean "
+            "result would close alerts that are still true."
+        ),
+        "help": "Close the gaps that the other notifications name, then scan again.",
+    },
+}
+_NOTICE_INDEX = {id_: index for index, id_ in enumerate(_NOTICES)}
+
+
+class _Framework(TypedDict):
+    name: str
+    organization: NotRequired[str]
+    title: str
+
+
+_FRAMEWORKS: dict[str, _Framework] = {
+    "cis-gke": {
+        "name": "CIS-GKE",
+        "organization": "Center for Internet Security",
+        "title": "CIS Google Kubernetes Engine Benchmark.",
+    },
+    "nist-800-53": {
+        "name": "NIST-800-53",
+        "organization": "National Institute of Standards and Technology",
+        "title": "Security and Privacy Controls for Information Systems and Organizations.",
+    },
+}
+
+
+def render_github(report: Report) -> Iterator[bytes]:
+    """For GitHub code scanning: failures neither waived nor info, within every limit of an upload."""
+    return chunks(_run(report, "github"))
+
+
+def render_full(report: Report) -> Iterator[bytes]:
+    """Every result with its kind, waivers as suppressions, and the benchmarks as taxonomies."""
+    return chunks(_run(report, "full"))
+
+
+def _run(report: Report, profile: Profile) -> Iterator[bytes]:
+    taxonomies = _Taxonomies(report.rules) if profile == "full" else None
+    head = {
+        "tool": {
+            "driver": {
+                "name": "gke-auditor",
+                "semanticVersion": report.tool_version,
+                "rules": [_descriptor(rule, taxonomies) for rule in report.rules],
+                **(
+                    {"supportedTaxonomies": taxonomies.references}
+                    if taxonomies and taxonomies.references
+                    else {}
+                ),
+                "notifications": [_notice(id_) for id_ in _NOTICES],
+            }
+        },
+        **({"taxonomies": taxonomies.components} if taxonomies and taxonomies.components else {}),
+        "automationDetails": {"id": _automation_id(report)},
+        "originalUriBaseIds": {
+            "%SRCROOT%": {
+                "description": {"text": "The root of the repository that this file is uploaded to."}
+            }
+        },
+        "columnKind": "utf16CodeUnits",
+        "properties": {
+            "profile": profile,
+            "inventoryDigest": report.digest,
+            "rulesDigest": report.rules_digest,
+            "readTime": report.read_time,
+        },
+    }
+    start = (
+        b'{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":['
+        + dumps(head)[:-1]
+        + b',"results":['
+    )
+    yield start
+    selection = _Selection(report.results) if profile == "full" else _for_github(report)
+    written = 0
+    encoder = _ResultEncoder(report.rules, profile)
+    room = _Room(start)
+    separator = b"\n"
+    for result in selection.results:
+        encoded = encoder.encode(result)
+        if profile == "github" and (written == MAX_RESULTS or not room.takes(encoded)):
+            break
+        yield separator
+        yield encoded
+        separator = b",\n"
+        written += 1
+    # What happened to the results is known only now, and the order of members has no meaning in JSON.
+    yield b'],"invocations":['
+    yield dumps(_invocation(report, profile, selection, written))
+    yield b"]}]}\n"
+
+
+class _Room:
+    """Whether the file, compressed, stays below GitHub's limit with another result in it."""
+
+    def __init__(self, start: bytes) -> None:
+        self._compressor = zlib.compressobj(1)
+        self._used = len(self._compressor.compress(start))
+        self._pending = len(start)
+
+    def takes(self, encoded: bytes) -> bool:
+        # The compressor holds back what it has not finished with: that part counts uncompressed.
+        if self._used + self._pending + len(encoded) > MAX_GZIP:
+            self._used += len(self._compressor.flush(zlib.Z_SYNC_FLUSH))
+            self._pending = 0
+            if self._used + len(encoded) > MAX_GZIP:
+                return False
+        emitted = len(self._compressor.compress(encoded))
+        self._used += emitted
+        self._pending = len(encoded) if emitted else self._pending + len(encoded)
+        return True
+
+
+@dataclass(frozen=True, slots=True)
+class _Selection:
+    """The results of a profile, and how many of the others there are.
+
+    `undecided` are the unknown results that stand in notifications instead.
+    """
+
+    results: Sequence[Result]
+    undecided: tuple[Result, ...] = ()
+    info: int = 0
+    waived: int = 0
+
+
+def _for_github(report: Report) -> _Selection:
+    """The findings that GitHub is to show, worst first, so that its limits cut off the mildest."""
+    kept: list[Result] = []
+    undecided: list[Result] = []
+    info = waived = 0
+    for result in report.results:
+        verdict = result.verdict
+        if verdict is Verdict.UNKNOWN:
+            undecided.append(result)
+        elif verdict is not Verdict.FAIL:
+            continue
+        elif result.waiver is not None:
+            waived += 1
+        elif result.baseline == "absent":
+            continue
+        elif result.severity is Severity.INFO:
+            info += 1
+        else:
+            kept.append(result)
+    kept.sort(key=lambda r: -r.severity.rank)
+    return _Selection(kept, tuple(undecided), info, waived)
+
+
+# --- rules ----------------------------------------------------------------------------------------------
+
+
+def _descriptor(rule: Rule, taxonomies: _Taxonomies | None) -> Descriptor:
+    controls = [f"compliance/{key}-{number}" for key, numbers in rule.controls.items() for number in numbers]
+    tags = dict.fromkeys(one_line(tag) for tag in ("security", "gke", "network", *controls, *rule.tags))
+    descriptor: Descriptor = {
+        "id": rule.id,
+        "name": shorten("".join(word.capitalize() for word in rule.id.split("-")), MAX_NAME),
+        "shortDescription": {"text": shorten(_sentence(one_line(rule.title)), MAX_TEXT)},
+        "fullDescription": {"text": shorten(_sentence(visible(rule.description)), MAX_TEXT)},
+        "help": {"text": _help_text(rule), "markdown": _help_markdown(rule)},
+        "defaultConfiguration": {"level": _LEVEL[rule.severity], "rank": _SCORE[rule.severity] * 10},
+        "properties": {
+            "tags": list(tags)[:MAX_TAGS],
+            "precision": "very-high",
+            "security-severity": str(_SCORE[rule.severity]),
+        },
+    }
+    if rule.references:
+        descriptor["helpUri"] = _url(rule.references[0].url)
+    if taxonomies is not None and rule.controls:
+        descriptor["relationships"] = taxonomies.relationships(rule)
+    return descriptor
+
+
+def _sentence(text: str) -> str:
+    text = text.strip()
+    return text if text.endswith((".", "!", "?")) else text + "."
+
+
+def _help_text(rule: Rule) -> str:
+    fix = rule.remediation
+    return "\n\n".join(
+        (
+            _sentence(visible(rule.description)),
+            f"Fix: {_sentence(visible(fix.text))}",
+            *(f"  {visible(command)}" for command in fix.commands),
+            *((f"Cost: {_sentence(visible(fix.cost))}",) if fix.cost else ()),
+        )
+    )
+
+
+def _help_markdown(rule: Rule) -> str:
+    fix = rule.remediation
+    blocks = [markup.prose(rule.description), f"**Fix**: {markup.prose(fix.text)}"]
+    blocks += [markup.fence(command, "sh") for command in fix.commands]
+    if fix.terraform:
+        blocks += ["**Terraform**", markup.fence(fix.terraform, "hcl")]
+    if fix.cost:
+        blocks.append(f"**Cost**: {markup.prose(fix.cost)}")
+    blocks += _examples("Fails", rule.examples.fail)
+    blocks += _examples("Passes", rule.examples.pass_)
+    if rule.controls:
+        listed = ", ".join(
+            markup.code(f"{key} {number}") for key, numbers in rule.controls.items() for number in numbers
+        )
+        blocks.append(f"**Controls**: {listed}")
+    if rule.references:
+        blocks.append("\n".join(f"- [{markup.escape(r.title)}]({_url(r.url)})" for r in rule.references))
+    return "\n\n".join(blocks)
+
+
+def _url(url: str) -> str:
+    """A URL with everything encoded that is not allowed in one or would end a Markdown link."""
+    encoded = quote(url, safe="%:/?#@!$&*+,;=", errors="backslashreplace")
+    return re.sub(r"%(?![0-9A-Fa-f]{2})", "%25", encoded)
+
+
+def _examples(verb: str, examples: tuple[Example, ...]) -> Iterator[str]:
+    """The first example of a verdict, and the names of the others."""
+    first, *others = examples
+    yield f"**{verb}**: {markup.escape(first.name)}"
+    if first.cluster:
+        yield markup.fence(_indented({"cluster": first.cluster}), "json")
+    if others:
+        yield f"Also: {'; '.join(markup.escape(example.name) for example in others)}"
+
+
+def _indented(value: object) -> str:
+    # Through text once, so that what JSON cannot say is gone before it is laid out.
+    return orjson.dumps(orjson.loads(dumps(value)), option=orjson.OPT_INDENT_2).decode()
+
+
+class _Taxonomies:
+    """The benchmarks that the rules' controls belong to, with an index for every control."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        controls: dict[str, dict[str, int]] = {}
+        for rule in rules:
+            for key, numbers in rule.controls.items():
+                known = controls.setdefault(key, {})
+                for number in numbers:
+                    known.setdefault(number, len(known))
+        self._controls = controls
+        self._names = {
+            key: _FRAMEWORKS[key]["name"] if key in _FRAMEWORKS else one_line(key) for key in controls
+        }
+        self._indexes = {key: index for index, key in enumerate(controls)}
+        self.components = [self._component(key) for key in controls]
+        self.references: list[Component] = [
+            {"name": self._names[key], "index": index} for key, index in self._indexes.items()
+        ]
+
+    def _component(self, key: str) -> dict[str, object]:
+        known = _FRAMEWORKS.get(key)
+        organization = known.get("organization") if known else None
+        return {
+            "name": self._names[key],
+            **({"organization": organization} if organization else {}),
+            "shortDescription": {"text": known["title"] if known else _sentence(one_line(key))},
+            "isComprehensive": False,
+            "taxa": [{"id": utf8(number)} for number in self._controls[key]],
+        }
+
+    def relationships(self, rule: Rule) -> list[Relationship]:
+        """How a rule relates to the controls it names."""
+        return [
+            {
+                "target": {
+                    "id": utf8(number),
+                    "index": self._controls[key][number],
+                    "toolComponent": {"name": self._names[key], "index": self._indexes[key]},
+                },
+                "kinds": ["relevant"],
+            }
+            for key, numbers in rule.controls.items()
+            for number in dict.fromkeys(numbers)
+        ]
+
+
+# --- results --------------------------------------------------------------------------------------------
+
+
+class _ResultEncoder:
+    """Results as SARIF; what results about one resource share is encoded once."""
+
+    def __init__(self, rules: Sequence[Rule], profile: Profile) -> None:
+        self._indexes = {rule.id: index for index, rule in enumerate(rules)}
+        self._full = profile == "full"
+        self._evidence = EvidenceEncoder()
+        self._ref: ResourceRef | None = None
+        self._locations = orjson.Fragment(b"[]")
+        self._viewer: str | None = None
+        self._place = ""
+
+    def encode(self, result: Result) -> bytes:
+        ref = result.resource
+        if ref is not self._ref:
+            self._ref = ref
+            self._locations = orjson.Fragment(b"[%b]" % _location(ref))
+            self._viewer = _viewer(ref)
+            self._place = _place(ref)
+        failed = result.verdict is Verdict.FAIL
+        encoded: SarifResult = {
+            "ruleId": result.rule,
+            "kind": _KIND[result.verdict],
+            # A kind other than fail has no severity (SARIF 2.1.0, 3.27.10 and 3.27.25).
+            "level": _LEVEL[result.severity] if failed else "none",
+            "message": {"text": _message(result, self._place)},
+            "locations": self._locations,
+            "partialFingerprints": {
+                "primaryLocationLineHash": f"{result.fingerprint[:16]}:1",
+                "gkeAuditorFinding/v1": result.fingerprint,
+            },
+            "properties": orjson.Fragment(
+                b'{"asset.type":%b,"subject":%b,"evidence":[%b]}'
+                % (dumps(ref.type), dumps(result.subject), self._evidence.encode(ref, result.evidence))
+            ),
+        }
+        index = self._indexes.get(result.rule)
+        if index is not None:
+            encoded["ruleIndex"] = index
+        if failed:
+            encoded["rank"] = _SCORE[result.severity] * 10
+        related = [
+            orjson.Fragment(_related(asset, number))
+            for number, asset in enumerate(
+                dict.fromkeys(e.asset for e in result.evidence if e.asset != ref.name), start=1
+            )
+            if number <= MAX_RELATED and asset.startswith("//")
+        ]
+        if related:
+            encoded["relatedLocations"] = related
+        if self._viewer:
+            encoded["hostedViewerUri"] = self._viewer
+        if self._full:
+            # Either every result of a run states its suppressions or none does (SARIF 2.1.0, 3.27.23).
+            encoded["suppressions"] = _suppressions(result)
+            if result.baseline:
+                encoded["baselineState"] = result.baseline
+        return orjson.dumps(encoded)
+
+
+def _suppressions(result: Result) -> list[Suppression]:
+    waiver = result.waiver
+    if waiver is None:
+        return []
+    return [
+        {
+            "kind": "external",
+            "status": "accepted",
+            "justification": visible(
+                f"{waiver.reason} (accepted by {waiver.owner} until {waiver.expires.isoformat()})"
+            ),
+        }
+    ]
+
+
+def _message(result: Result, place: str) -> str:
+    """What was found, where, observed against expected, and the fix: GitHub shows no file beside it."""
+    parts = [_sentence(result.message), place]
+    if result.subject is not None and result.subject not in result.message:
+        parts.append(f"It concerns {result.subject}.")
+    if result.verdict is Verdict.FAIL:
+        parts += [
+            f"Observed {e.path} = {_value(e.observed)}; expected {_value(e.expected)}."
+            for e in result.evidence
+            if e.expected is not None
+        ][:3]
+        if result.remediation is not None:
+            parts.append(f"Fix: {_sentence(result.remediation.text)}")
+    parts += [_sentence(reason) for reason in result.reasons]
+    commands = result.remediation.commands if result.remediation and result.verdict is Verdict.FAIL else ()
+    return _unlinked(visible("\n".join((" ".join(parts), *commands))))
+
+
+def _unlinked(text: str) -> str:
+    """Text in which `[label](target)` is no link (SARIF 2.1.0, 3.11.6)."""
+    return text.replace("](", "] (")
+
+
+def _value(value: object) -> str:
+    return shorten(dumps(value).decode(), 200)
+
+
+def _place(ref: ResourceRef) -> str:
+    kind = last(ref.type) or "Resource"
+    where = f"project {ref.project}" if ref.project else "an unknown project"
+    return f"{kind} {last(ref.name)} of {where}{f', {ref.location}' if ref.location else ''}."
+
+
+def _segment(text: str) -> str:
+    """One segment of a path: percent-encoded, never empty, never one that a reader resolves away."""
+    if not text.strip("."):
+        return f"_{text}"
+    return quote(text, safe="", errors="backslashreplace")
+
+
+def _uri(ref: ResourceRef) -> str:
+    """A path that stays the same as long as the resource does: `gcp/P/L/clusters/C.json`."""
+    parts = canonical(ref.name).split("/")
+    collection = parts[-2] if len(parts) > 1 else last(ref.type)
+    place = ref.location or "global"
+    segments = (_segment(part) for part in (ref.project, place, collection))
+    return f"gcp/{'/'.join(segments)}/{quote(parts[-1], safe='', errors='backslashreplace') or '_'}.json"
+
+
+def _logical(name: str) -> dict[str, object]:
+    return {
+        "name": visible(last(name)) or "_",
+        "fullyQualifiedName": visible(name) or "_",
+        "kind": "resource",
+    }
+
+
+def _physical(uri: str) -> dict[str, object]:
+    return {
+        "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
+        "region": {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1},
+    }
+
+
+def _location(ref: ResourceRef) -> bytes:
+    return orjson.dumps({"physicalLocation": _physical(_uri(ref)), "logicalLocations": [_logical(ref.name)]})
+
+
+@lru_cache(maxsize=4096)
+def _related(asset: str, number: int) -> bytes:
+    """An asset that the evidence was read from: a firewall rule, a subnetwork, a policy."""
+    parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
+    uri = f"gcp/{'/'.join(_segment(part) for part in parts)}.json"
+    return orjson.dumps(
+        {
+            "id": number,
+            "physicalLocation": _physical(uri),
+            "logicalLocations": [_logical(asset)],
+            "message": {"text": _unlinked(one_line(last(asset))) or "_"},
+        }
+    )
+
+
+_COLLECTION_OF_SCOPE = frozenset({"projects", "locations", "regions", "zones"})
+
+
+def _viewer(ref: ResourceRef) -> str | None:
+    """The page of the resource in the Cloud Console."""
+    name, project, location = (
+        quote(text, safe="", errors="backslashreplace")
+        for text in (last(ref.name), ref.project, ref.location)
+    )
+    if not name or not project:
+        return None
+    if ref.type == CLUSTER:
+        page = f"kubernetes/clusters/details/{location}/{name}/details"
+    elif ref.type == NETWORK:
+        page = f"networking/networks/details/{name}"
+    else:
+        return None
+    return f"https://console.cloud.google.com/{page}?project={project}"
+
+
+# --- the run --------------------------------------------------------------------------------------------
+
+
+def _automation_id(report: Report) -> str:
+    """`gke-auditor/SCOPE/TIME`: GitHub takes what stands before the last slash as the category."""
+    scope = _dashed(report.scope)[:200] or "scope"
+    return f"gke-auditor/{scope}/{_dashed(report.read_time or report.now) or 'time'}"
+
+
+def _dashed(text: str) -> str:
+    return re.sub(r"[^A-Za-z0-9._]+", "-", text).strip("-")
+
+
+def _notice(id_: str) -> Descriptor:
+    notice = _NOTICES[id_]
+    return {
+        "id": id_,
+        "name": notice["name"],
+        "shortDescription": {"text": notice["short"]},
+        "fullDescription": {"text": notice["full"]},
+        "help": {"text": notice["help"]},
+    }
+
+
+def _notification(id_: str, level: Literal["note", "warning", "error"], text: str) -> Notification:
+    return {
+        "level": level,
+        "descriptor": {"id": id_, "index": _NOTICE_INDEX[id_]},
+        "message": {"text": _unlinked(visible(text))},
+    }
+
+
+def _invocation(report: Report, profile: Profile, selection: _Selection, written: int) -> dict[str, object]:
+    nothing_judged = bool(report.gaps) and not report.results
+    gaps = [
+        f"{gap.scope}{f' ({gap.asset_type})' if gap.asset_type else ''}: "
+        f"{_sentence(gap.reason)} {_sentence(gap.hint)}"
+        for gap in report.gaps
+    ]
+    notes = [f"{note.kind}: {_sentence(note.text)}" for note in report.waiver_notes]
+    if profile == "github":
+        gaps, notes = _capped(gaps), _capped(notes)
+    notifications = [_notification("coverage-gap", "warning", text) for text in gaps]
+    if nothing_judged:
+        notifications.append(
+            _notification(
+                "nothing-judged", "error", "No rule was applied to any resource, and there are gaps."
+            )
+        )
+    notifications += _undecided(report, selection)
+    notifications += _left_out(selection, profile, written)
+    if report.complete_by_word:
+        notifications.append(
+            _notification(
+                "completeness-asserted",
+                "note",
+                "Asset types absent from the input were taken to have no assets, because of --complete.",
+            )
+        )
+    invocation: dict[str, object] = {
+        "executionSuccessful": not nothing_judged,
+        "toolExecutionNotifications": notifications,
+    }
+    if notes:
+        invocation["toolConfigurationNotifications"] = [
+            _notification("waiver-note", "warning", text) for text in notes
+        ]
+    return invocation
+
+
+def _capped(texts: list[str]) -> list[str]:
+    """The texts, few and short enough that they always fit into the file."""
+    shown = [shorten(text, MAX_TEXT) for text in texts[:MAX_NOTIFICATIONS]]
+    if len(texts) > MAX_NOTIFICATIONS:
+        shown.append(
+            f"{len(texts) - MAX_NOTIFICATIONS:,} more of this kind: the json report lists all of them."
+        )
+    return shown
+
+
+def _undecided(report: Report, selection: _Selection) -> Iterator[Notification]:
+    """One notification for each rule that some resource left undecided."""
+    by_rule: dict[str, list[Result]] = defaultdict(list)
+    for result in selection.undecided:
+        by_rule[result.rule].append(result)
+    indexes = {rule.id: index for index, rule in enumerate(report.rules)}
+    for rule, results in sorted(by_rule.items()):
+        names = list(dict.fromkeys(last(r.resource.name) for r in results))
+        reasons = Counter(reason for r in results for reason in r.reasons)
+        worst = sorted(reasons, key=lambda reason: (-reasons[reason], reason))[:3]
+        listed = ", ".join(shorten(name, 100) for name in names[:5])
+        text = (
+            f"{rule} could not be decided for {plural(len(names), 'resource')}: {listed}"
+            f"{f' and {len(names) - 5:,} more' if len(names) > 5 else ''}. "
+            f"{' '.join(_sentence(shorten(reason, 300)) for reason in worst)}"
+            f"{f' There are {len(reasons) - 3:,} more reasons.' if len(reasons) > 3 else ''}"
+        )
+        notification = _notification("undecided", "warning", text)
+        if rule in indexes:
+            notification["associatedRule"] = {"id": rule, "index": indexes[rule]}
+        yield notification
+
+
+def _left_out(selection: _Selection, profile: Profile, written: int) -> Iterator[Notification]:
+    """What of the audit's failures is not in the file, and why."""
+    cut = len(selection.results) - written
+    if cut:
+        yield _notification(
+            "results-left-out",
+            "warning",
+            f"{plural(cut, 'finding')} left out, the mildest: GitHub takes at most {MAX_RESULTS:,} results "
+            f"and 10 MB in one file, and {written:,} are in this one.",
+        )
+    if profile == "github" and written > SHOWN_RESULTS:
+        yield _notification(
+            "results-left-out",
+            "note",
+            f"GitHub shows {SHOWN_RESULTS:,} results of a file; this one has {written:,}, the worst first.",
+        )
+    if selection.info:
+        yield _notification(
+            "results-left-out",
+            "note",
+            f"{plural(selection.info, 'finding')} of severity info left out: GitHub has no such level.",
+        )
+    if selection.waived:
+        yield _notification(
+            "results-left-out",
+            "note",
+            f"{plural(selection.waived, 'waived failure')} left out: GitHub would show them as open alerts.",
+        )

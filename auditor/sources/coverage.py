@@ -1,0 +1,161 @@
+"""What was looked at, and hence what an absence means."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from auditor.model.inventory import CLUSTER, FIREWALL_POLICY, TAG_BINDING, Gap
+from auditor.model.names import canonical, project_of
+from auditor.sources import wording
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from auditor.sources.snapshot import Header
+
+ANY = "*"
+
+
+@dataclass(slots=True)
+class AssetCoverage:
+    """Implements `model.inventory.Coverage`.
+
+    `exported` are the types of which a plain export holds an asset, `listed` pairs of type and project that a
+    gcloud list holds in full, `holes` what could not be read of a type and project (either may be `*`) and
+    where, which outweighs all else. `organizations` are those whose own asset is in a plain export.
+    """
+
+    scope: str
+    complete: bool
+    headers: tuple[Header, ...]
+    exported: frozenset[str]
+    listed: frozenset[tuple[str, str]]
+    organizations: frozenset[str]
+    holes: Mapping[str, Mapping[str, str]]
+    ancestors: Mapping[str, tuple[str, ...]]
+    networks: frozenset[str] = field(default_factory=frozenset)
+
+    def read(self, asset_type: str, project: str) -> bool:
+        """Whether all assets of the type in the project (ID; empty: the whole organisation) were read."""
+        if self.hole(asset_type, project) is not None:
+            return False
+        return (
+            (self.complete and asset_type != TAG_BINDING)
+            or asset_type in self.exported
+            or (asset_type, project) in self.listed
+            or any(self._holds(header, asset_type, project) for header in self.headers)
+        )
+
+    def hierarchy_read(self, project: str) -> bool:
+        """Whether every policy of the folders and the organization above the project was read."""
+        if self.hole(FIREWALL_POLICY, "") is not None:
+            return False
+        if self.complete:
+            return True
+        above = self.ancestors.get(project)
+        if not above:
+            return False
+        root = above[-1]
+        if any(self._holds(header, FIREWALL_POLICY, project, root) for header in self.headers):
+            return True
+        return root in self.organizations and FIREWALL_POLICY in self.exported
+
+    def every_cluster_read(self) -> bool:
+        """Whether every cluster that may use the networks of this inventory was read."""
+        if self.hole(CLUSTER, "") is not None:
+            return False
+        if self.complete:
+            return True
+        roots = {self.ancestors.get(project, ("",))[-1] for project in self.networks}
+        return bool(roots) and all(
+            (root != "" and any(self._holds(header, CLUSTER, "", root) for header in self.headers))
+            or (root in self.organizations and CLUSTER in self.exported)
+            for root in roots
+        )
+
+    def why_not(self, asset_type: str, project: str) -> Gap:
+        """The gap to name when `read` is False: reason and hint for a reader."""
+        scope = f"projects/{project}" if project else self.scope
+        noun = wording.noun(asset_type)
+        place = self.hole(asset_type, project)
+        if place is not None:
+            return Gap(
+                scope,
+                asset_type,
+                f"{place} could not be read in full, and a {noun} may have been lost there",
+                "see the gap about it; read that input from its source again",
+            )
+        for header in self.headers:
+            for gap in header.gaps:
+                if gap.asset_type == asset_type and self._concerns(gap, project):
+                    return Gap(scope, asset_type, gap.reason, gap.hint)
+        above = self.ancestors.get(project, ())
+        root = above[-1] if above and above[-1].startswith("organizations/") else ""
+        where = (
+            f" of project {project}" if project and any(kind == asset_type for kind, _ in self.listed) else ""
+        )
+        if self.headers:
+            reason = f"no snapshot given says that every {noun} of {scope} was read"
+        else:
+            reason = f"the input holds no {noun}{where}, and a type that is absent is not known to be empty"
+        return wording.not_read(asset_type, scope, root, reason)
+
+    def hole(self, asset_type: str, project: str) -> str | None:
+        """Where an asset of the type and project (empty: any project) may have been lost, if anywhere."""
+        for kind in (asset_type, ANY):
+            places = self.holes.get(kind)
+            if places:
+                if not project:
+                    return min(places.values())
+                place = places.get(project) or places.get(ANY)
+                if place:
+                    return place
+        return None
+
+    def lists_objects(self, asset_type: str, cluster: str) -> bool:
+        """Whether a snapshot holds every Kubernetes object of the type that the cluster (by key) has."""
+        project = project_of(cluster)
+        return self.hole(asset_type, project) is None and any(
+            asset_type in header.asset_types
+            and self._covers(header, project)
+            and not any(
+                gap.asset_type == asset_type
+                and (
+                    canonical(gap.scope) == cluster
+                    if "/clusters/" in gap.scope
+                    else self._concerns(gap, project)
+                )
+                for gap in header.gaps
+            )
+            for header in self.headers
+        )
+
+    def _holds(self, header: Header, asset_type: str, project: str, root: str = "") -> bool:
+        """Whether a snapshot read the type in the project, or in the whole of `root` (`organizations/N`)."""
+        return (
+            asset_type in header.asset_types
+            and self._covers(header, project, root)
+            and not any(gap.asset_type == asset_type and self._concerns(gap, project) for gap in header.gaps)
+        )
+
+    def _covers(self, header: Header, project: str, root: str = "") -> bool:
+        """Whether the project (empty: a whole organization), or all of `root`, is in a snapshot's scopes."""
+        if root:
+            # A project outside any organization is its own root, by its number; a scope may say its ID.
+            wanted = {root, f"projects/{project}"} if root.startswith("projects/") else {root}
+        elif project:
+            wanted = {f"projects/{project}", *self.ancestors.get(project, ())}
+        else:
+            wanted = {scope for scope in header.scopes if scope.startswith("organizations/")}
+        return not wanted.isdisjoint(header.scopes)
+
+    def _concerns(self, gap: Gap, project: str) -> bool:
+        """Whether a snapshot's gap may be about the project (empty: about any)."""
+        place = canonical(gap.scope)
+        if not project or not place.startswith(("projects/", "folders/", "organizations/")):
+            return True
+        above = self.ancestors.get(project)
+        if above is None:
+            return not place.startswith("projects/") or project_of(place) == project
+        return "/".join(place.split("/", 2)[:2]) in (f"projects/{project}", *above)

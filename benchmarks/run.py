@@ -1,0 +1,227 @@
+"""Measure the program against its budgets.
+
+`python -m benchmarks.run` prints every figure beside its budget and exits with 1 if one does not hold.
+A time is the smaller of wall clock and CPU (user and system) of the whole process, the best of some runs;
+MB are 10^6 bytes of peak resident memory.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.generate import Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+COMMAND = str(Path(sys.executable).with_name("gke-auditor"))
+ALL_FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
+BIG_FORMATS = ("html", "sarif", "ndjson")
+ROOT = Path(__file__).resolve().parent.parent
+PAGE = ROOT / "docs" / "benchmarks.md"
+
+FLEET = Shape(clusters=20_000, pools=2, networks=2_000, firewalls=0, policies=0, pools_as="embedded")
+LARGE = Shape(clusters=20_000, pools=5, networks=2_000, firewalls=200_000, policies=200, pools_as="both")
+YARDSTICK = "import sys, orjson\nfor line in open(sys.argv[1], 'rb'):\n    orjson.loads(line)\n"
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What one process took: seconds of wall clock, seconds of CPU, peak resident memory in MB."""
+
+    wall: float
+    cpu: float
+    memory: float
+
+    @property
+    def time(self) -> float:
+        """The smaller of wall clock and CPU."""
+        return min(self.wall, self.cpu)
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One measured value; `budget` None for a value that is only told."""
+
+    what: str
+    value: float
+    unit: str
+    budget: float | None = None
+    note: str = ""
+
+    @property
+    def holds(self) -> bool:
+        """Whether the value is within its budget."""
+        return self.budget is None or self.value <= self.budget
+
+
+class BenchmarkError(Exception):
+    """A measured command did not do its work, so that its figures mean nothing."""
+
+
+def measure(command: Sequence[str], *, accept: frozenset[int] = frozenset({0}), runs: int = 1) -> Run:
+    """The best of `runs` runs of a command. `BenchmarkError` if it exits with a code not in `accept`.
+
+    Linux counts a process's peak memory from before it becomes the command, when it still is its parent:
+    the figure is never below the peak of this process, which therefore must stay small.
+    """
+    taken = []
+    for _ in range(runs):
+        with tempfile.TemporaryFile() as errors:
+            start = time.perf_counter()
+            process = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=errors)
+            _, status, usage = os.wait4(process.pid, 0)
+            wall = time.perf_counter() - start
+            # Tell Popen, which did not see the process end.
+            process.returncode = os.waitstatus_to_exitcode(status)
+            if process.returncode not in accept:
+                errors.seek(0)
+                told = errors.read().decode(errors="replace").strip()
+                raise BenchmarkError(f"{' '.join(command)} exited with {process.returncode}\n{told}")
+        taken.append(Run(wall, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * 1024 / 1e6))
+    return min(taken, key=lambda run: run.time)
+
+
+def _scan(source: str, formats: Sequence[str], folder: Path, runs: int) -> Run:
+    outputs = [part for form in formats for part in ("--output", f"{form}={folder / f'report.{form}'}")]
+    command = [COMMAND, "scan", source, *outputs, "--now", "2026-11-22", "--quiet"]
+    # 0 clean, 1 findings, 3 unknown results: all of them are complete scans.
+    run = measure(command, accept=frozenset({0, 1, 3}), runs=runs)
+    for form in formats:
+        if (folder / f"report.{form}").stat().st_size == 0:
+            raise BenchmarkError(f"{form} is empty after {' '.join(command)}")
+    return run
+
+
+def start(_: Path) -> Iterator[Figure]:
+    """The start of the program."""
+    run = measure([COMMAND, "--version"], runs=10)
+    yield Figure("`gke-auditor --version`", run.time, "s", 0.15)
+
+
+def demo(folder: Path) -> Iterator[Figure]:
+    """The demo organisation in every format."""
+    run = _scan("demo", ALL_FORMATS, folder, runs=5)
+    yield Figure("demo organisation, all formats", run.time, "s", 1.0, f"{run.memory:.0f} MB")
+
+
+def fleet(folder: Path) -> Iterator[Figure]:
+    """Clusters alone."""
+    yield from _big("20,000 clusters of 5 KB", FLEET, folder, seconds=6, megabytes=400)
+
+
+def large(folder: Path) -> Iterator[Figure]:
+    """Everything that a large organisation has."""
+    what = "20,000 clusters, 100,000 pools, 200,000 firewall rules, 2,000 networks, 200 policies"
+    yield from _big(what, LARGE, folder, seconds=12, megabytes=700)
+
+
+def _generate(shape: Shape, target: Path) -> None:
+    """Write an organisation in a process of its own, in random order: merged exports come in no other."""
+    command = [
+        *(sys.executable, "-m", "benchmarks.generate", "--shuffle", "1", "--output", str(target)),
+        *("--clusters", str(shape.clusters), "--pools-per-cluster", str(shape.pools)),
+        *("--networks", str(shape.networks), "--firewalls", str(shape.firewalls)),
+        *("--policies", str(shape.policies), "--pools-as", shape.pools_as),
+    ]
+    subprocess.run(command, cwd=ROOT, check=True)
+
+
+def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: float) -> Iterator[Figure]:
+    """A shape, half of it, and the pass that only reads and decodes. HTML, SARIF and NDJSON are written."""
+    half = Shape(
+        shape.clusters // 2,
+        shape.pools,
+        shape.networks // 2,
+        shape.firewalls // 2,
+        shape.policies // 2,
+        shape.pools_as,
+    )
+    source, smaller = folder / "fleet.ndjson", folder / "half.ndjson"
+    _generate(shape, source)
+    _generate(half, smaller)
+    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
+    of_half = _scan(str(smaller), BIG_FORMATS, folder, runs=2)
+    passed = measure([sys.executable, "-c", YARDSTICK, str(source)], runs=3)
+    size = source.stat().st_size / 1e6
+    source.unlink()
+    smaller.unlink()
+    note = f"wall {run.wall:.2f} s, CPU {run.cpu:.2f} s, {size:.0f} MB read"
+    yield Figure(what, run.time, "s", seconds, note)
+    yield Figure(f"{what}: peak memory", run.memory, "MB", megabytes)
+    yield Figure(
+        f"{what}: against half of it", run.time / of_half.time, "x", 2.1, f"half: {of_half.time:.2f} s"
+    )
+    note = f"the pass: {passed.time:.2f} s"
+    yield Figure(f"{what}: against reading and decoding each line", run.time / passed.time, "x", 8, note)
+
+
+GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
+    "start": start,
+    "demo": demo,
+    "fleet": fleet,
+    "large": large,
+}
+
+
+def row(figure: Figure) -> str:
+    """A figure as a row of a Markdown table."""
+    budget = "" if figure.budget is None else f"≤ {figure.budget:g} {figure.unit}"
+    holds = "yes" if figure.holds else "**no**"
+    return f"| {figure.what} | {figure.value:.3g} {figure.unit} | {budget} | {holds} | {figure.note} |"
+
+
+HEAD = "| work | figure | budget | holds | |\n|---|---:|---:|---|---|"
+
+
+def page(figures: Sequence[Figure]) -> str:
+    """The page for the documentation."""
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}"
+    rows = "\n".join(row(figure) for figure in figures)
+    return (
+        "# Benchmarks\n\n"
+        "Written by `python -m benchmarks.run --write`. A time is the smaller of wall clock and CPU of the\n"
+        "whole process, start included; MB are 10^6 bytes of peak resident memory. The organisations are\n"
+        "made by `python -m benchmarks.generate`, in random order, and written as HTML, SARIF and NDJSON.\n\n"
+        f"Machine: {machine}.\n\n{HEAD}\n{rows}\n"
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line; 1 if a budget does not hold, 2 if something could not be measured."""
+    parser = argparse.ArgumentParser(
+        prog="python -m benchmarks.run", description="Measure against the budgets."
+    )
+    parser.add_argument("--only", choices=tuple(GROUPS), action="append", help="only this group; repeatable")
+    parser.add_argument("--write", action="store_true", help="write docs/benchmarks.md as well")
+    given = parser.parse_args(arguments)
+    if given.write and given.only:
+        parser.error("--write needs every figure, so it does not go with --only")
+    figures: list[Figure] = []
+    print(HEAD, flush=True)
+    with tempfile.TemporaryDirectory(prefix="gke-auditor-bench-") as folder:
+        for group in given.only or GROUPS:
+            try:
+                for figure in GROUPS[group](Path(folder)):
+                    figures.append(figure)
+                    print(row(figure), flush=True)
+            except BenchmarkError as error:
+                print(f"error: {error}", file=sys.stderr)
+                return 2
+    if given.write:
+        PAGE.parent.mkdir(exist_ok=True)
+        PAGE.write_text(page(figures), encoding="utf-8")
+    return 0 if all(figure.holds for figure in figures) else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

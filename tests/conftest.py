@@ -1,0 +1,47 @@
+"""What all tests share: snapshots of output, and how Hypothesis searches."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+SNAPSHOTS = Path(__file__).parent / "snapshots"
+
+# The machine decides how fast an example runs, not the code; and a suite that fails must fail again.
+settings.register_profile("suite", deadline=None, derandomize=True)
+settings.load_profile("suite")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--rewrite-snapshots",
+        action="store_true",
+        help="write what the code produces to tests/snapshots instead of comparing with it",
+    )
+
+
+@pytest.fixture
+def snapshot(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
+    """Compare bytes with a file in tests/snapshots; with --rewrite-snapshots, write the file."""
+    rewrite: bool = request.config.getoption("--rewrite-snapshots")
+
+    def check(name: str, produced: bytes) -> None:
+        path = SNAPSHOTS / name
+        if rewrite:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(produced)
+            return
+        assert path.exists(), f"{path} is missing: review the output, then run pytest --rewrite-snapshots"
+        # Text compares with a readable diff; bytes decide.
+        assert produced.decode("utf-8", "backslashreplace") == path.read_bytes().decode(
+            "utf-8", "backslashreplace"
+        )
+        assert produced == path.read_bytes()
+
+    return check

@@ -1,0 +1,223 @@
+from __future__ import annotations
+
+import errno
+import io
+import os
+import stat
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+import orjson
+import pytest
+
+from auditor import reporting
+from auditor.errors import AuditorError
+from auditor.reporting import FORMATS
+from auditor.reporting.write import write_reports
+from tests.reporting import reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from auditor.engine.result import Report
+
+
+def everything_in(folder: Path) -> dict[str, bytes]:
+    return {str(p.relative_to(folder)): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+@pytest.fixture
+def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
+    """Make the format `broken` write a little and then raise."""
+
+    def install(error: BaseException) -> None:
+        def render(_: Report) -> Iterator[bytes]:
+            yield b"half"
+            raise error
+
+        monkeypatch.setattr(
+            "auditor.reporting.write.FORMATS", MappingProxyType({**FORMATS, "broken": render})
+        )
+
+    return install
+
+
+def test_each_report_is_written_and_measured(tmp_path: Path) -> None:
+    outputs = [("json", str(tmp_path / "a.json")), ("csv", str(tmp_path / "b.csv"))]
+    written = write_reports(reports.all_verdicts(), outputs)
+    assert written == [(path, Path(path).stat().st_size) for _, path in outputs]
+    assert orjson.loads((tmp_path / "a.json").read_bytes())["schema"] == "gke-auditor/report/v1"
+
+
+def test_missing_folders_are_created(tmp_path: Path) -> None:
+    write_reports(reports.report(), [("json", str(tmp_path / "out/deep/a.json"))])
+    assert list(everything_in(tmp_path)) == ["out/deep/a.json"]
+
+
+def test_a_new_file_has_the_permissions_of_an_ordinary_file(tmp_path: Path) -> None:
+    before = os.umask(0o027)
+    try:
+        write_reports(reports.report(), [("json", str(tmp_path / "a.json"))])
+    finally:
+        os.umask(before)
+    assert stat.S_IMODE((tmp_path / "a.json").stat().st_mode) == 0o640
+
+
+def test_an_existing_file_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "a.json"
+    target.write_bytes(b"old")
+    target.chmod(0o604)
+    write_reports(reports.report(), [("json", str(target))])
+    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+    assert target.read_bytes() != b"old"
+
+
+def test_a_symbolic_link_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "latest.json"
+    link.symlink_to("real/a.json")
+    write_reports(reports.report(), [("json", str(link))])
+    assert link.is_symlink()
+    assert sorted(everything_in(tmp_path)) == ["latest.json", "real/a.json"]
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(errno.ENOSPC, "No space left on device"), RuntimeError("bug"), KeyboardInterrupt()]
+)
+def test_a_failure_leaves_every_file_as_it_was(
+    tmp_path: Path, failing: Callable[[BaseException], None], error: BaseException
+) -> None:
+    (tmp_path / "a.json").write_bytes(b"old a")
+    (tmp_path / "b.txt").write_bytes(b"old b")
+    failing(error)
+    outputs = [("json", str(tmp_path / "a.json")), ("broken", str(tmp_path / "b.txt"))]
+    with pytest.raises(AuditorError if isinstance(error, OSError) else type(error)) as caught:
+        write_reports(reports.report(), outputs)
+    assert everything_in(tmp_path) == {"a.json": b"old a", "b.txt": b"old b"}
+    if isinstance(caught.value, AuditorError):
+        assert caught.value.place == str(tmp_path / "b.txt")
+        assert "No space left" in caught.value.message
+
+
+def test_a_full_disk_is_an_error_with_a_hint() -> None:
+    with pytest.raises(AuditorError, match="No space left on device") as caught:
+        write_reports(reports.report(), [("json", "/dev/full")])
+    assert "room" in caught.value.hint
+
+
+def test_a_folder_is_no_target(tmp_path: Path) -> None:
+    with pytest.raises(AuditorError, match="folder"):
+        write_reports(reports.report(), [("json", str(tmp_path))])
+    with pytest.raises(AuditorError, match="folder"):
+        write_reports(reports.report(), [("json", "")])
+
+
+def test_a_file_in_the_place_of_a_folder_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "out").write_bytes(b"")
+    with pytest.raises(AuditorError, match="cannot be written") as caught:
+        write_reports(reports.report(), [("json", str(tmp_path / "out/a.json"))])
+    assert caught.value.place == str(tmp_path / "out/a.json")
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 5_000, "loop/a.json"])
+def test_an_impossible_name_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(AuditorError):
+        write_reports(reports.report(), [("json", f"{tmp_path}/{name}")])
+
+
+def test_a_folder_without_write_permission_is_an_error(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object, **__: object) -> int:
+        raise PermissionError(errno.EACCES, "Permission denied")
+
+    monkeypatch.setattr("auditor.reporting.write.os.open", refused)
+    with pytest.raises(AuditorError, match="Permission denied"):
+        write_reports(reports.report(), [("json", str(tmp_path / "a.json"))])
+
+
+def test_a_read_only_file_is_not_replaced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.json").write_bytes(b"old")
+    monkeypatch.setattr("auditor.reporting.write.os.access", lambda *_: False)
+    with pytest.raises(AuditorError, match="read-only"):
+        write_reports(reports.report(), [("json", str(tmp_path / "a.json"))])
+    assert everything_in(tmp_path) == {"a.json": b"old"}
+
+
+def test_two_reports_cannot_share_a_file(tmp_path: Path) -> None:
+    outputs = [("json", str(tmp_path / "a")), ("csv", f"{tmp_path}/./a")]
+    with pytest.raises(AuditorError, match="same file"):
+        write_reports(reports.report(), outputs)
+    assert everything_in(tmp_path) == {}
+
+
+def test_an_unknown_format_names_the_known_ones() -> None:
+    with pytest.raises(AuditorError) as caught:
+        write_reports(reports.report(), [("pdf", "a.pdf")])
+    assert "sarif-full" in caught.value.hint
+
+
+def test_a_dash_is_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]) -> None:
+    report = reports.all_verdicts()
+    written = write_reports(report, [("ndjson", "-"), ("json", str(tmp_path / "a.json"))])
+    out = capfdbinary.readouterr().out
+    assert out == b"".join(FORMATS["ndjson"](report))
+    assert [path for path, _ in written] == ["-", str(tmp_path / "a.json")]
+    assert written[0][1] == len(out)
+
+
+def test_standard_output_stays_empty_if_a_file_cannot_be_written(
+    tmp_path: Path, capfdbinary: pytest.CaptureFixture[bytes]
+) -> None:
+    with pytest.raises(AuditorError):
+        write_reports(reports.report(), [("json", "-"), ("json", str(tmp_path))])
+    assert capfdbinary.readouterr().out == b""
+
+
+def test_a_pipe_is_written_to_and_not_replaced(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    write_reports(reports.report(), [("json", str(pipe))])
+    reader.join()
+    assert orjson.loads(received[0])["results"] == []
+    assert stat.S_ISFIFO(pipe.stat().st_mode)
+
+
+def test_a_device_is_written_to_and_not_replaced() -> None:
+    write_reports(reports.report(), [("json", "/dev/null")])
+    assert stat.S_ISCHR(Path("/dev/null").stat().st_mode)
+
+
+def test_a_reader_that_stops_early_is_no_error() -> None:
+    program = (
+        "from tests.reporting import reports\n"
+        "from auditor.reporting.write import write_reports\n"
+        "print(write_reports(reports.big(200), [('ndjson', '-')]), file=__import__('sys').stderr)\n"
+    )
+    with subprocess.Popen(
+        [sys.executable, "-c", program],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        cwd=Path(reporting.__file__).parents[2],
+    ) as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        process.stdout.read(10)
+        process.stdout.close()
+        assert process.stderr.read() == b"[('-', 0)]\n"
+    assert process.returncode == 0
+
+
+def test_standard_output_that_is_no_terminal_gets_the_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
+    write_reports(reports.all_verdicts(), [("markdown", "-")])
+    assert "·" in raw.getvalue().decode("utf-8")
