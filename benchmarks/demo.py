@@ -429,7 +429,7 @@ CLUSTERS = (
 )  # fmt: skip
 
 
-UNREACHABLE = (ERP_MAIN, KESTREL_ROUTING)
+UNREACHABLE = (ERP_MAIN, KESTREL_ROUTING, FEATURE_PREVIEW)
 
 
 def _hierarchy() -> Iterable[Asset]:

@@ -361,8 +361,8 @@ class _Organisation:
     def _cluster(self, index: int) -> Iterator[str]:
         defect = self._defect(index)
         owner, (network, subnet, region, _) = self._owner(index), self._placed(index)
-        zonal = index % 10 == 4
-        visible = index % 5 < 3 or defect == "DNS bug"
+        zonal = _scattered(index, 1) == 4
+        visible = _scattered(index, 2) < 6 or defect == "DNS bug"
         version = BAD_VERSIONS.get(defect or "", VERSIONS[index % len(VERSIONS)])
         name, host = self._name(index), self._host(network)
         values = {
@@ -416,6 +416,11 @@ class _Organisation:
         cidrs = "[172.16.0.0/12]" if index % 40 == 13 else "[10.0.0.0/8, 172.16.0.0/12]"
         for made in assets.ip_masq_agent(cluster, owner.ancestors, f"nonMasqueradeCIDRs: {cidrs}\n", UPDATED):
             yield _line(made)
+
+
+def _scattered(index: int, of: int) -> int:
+    """A digit that looks independent of the remainders of `index`, which say where the cluster is."""
+    return ((index + 7919 * of) * 2654435761 % 2**32 >> 16) % 10
 
 
 def _without(line: str, defect: str) -> str:

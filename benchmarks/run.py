@@ -30,7 +30,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PAGE = ROOT / "docs" / "benchmarks.md"
 
 FLEET = Shape(clusters=20_000, pools=2, networks=2_000, firewalls=0, policies=0, pools_as="embedded")
-LARGE = Shape(clusters=20_000, pools=5, networks=2_000, firewalls=200_000, policies=200, pools_as="both")
+LARGE = Shape(clusters=20_000, pools=5, networks=2_000, firewalls=200_000, policies=200, pools_as="assets")
 YARDSTICK = "import sys, orjson\nfor line in open(sys.argv[1], 'rb'):\n    orjson.loads(line)\n"
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from typing import TYPE_CHECKING, Any, TypeVar, get_args, get_origin
 
 from auditor.engine import schema
@@ -459,7 +460,7 @@ _PATTERNS = {
 
 def _explained(error: ValidationError, document: Document, model: type[BaseModel]) -> list[Problem]:
     found = []
-    for one in error.errors(include_url=False):
+    for one in _telling(error.errors(include_url=False)):
         path: Path = one["loc"]
         kind, what = one["type"], one["msg"]
         name = spelled(path) or "the file"
@@ -489,6 +490,33 @@ def _explained(error: ValidationError, document: Document, model: type[BaseModel
             what = f"this is too long: {what.removeprefix('String should have ')}"
         found.append(Problem(document.place(path), f"{name}: {what}{given}", hint))
     return found
+
+
+def _telling(errors: list[Any]) -> list[Any]:
+    # Misspelt keys first, without what only follows from them: that the key they meant is missing, or that
+    # a list whose items are wrong is empty.
+    unknown = [one for one in errors if one["type"] == "extra_forbidden"]
+    meant = {
+        (*one["loc"][:-1], close)
+        for one in unknown
+        for close in get_close_matches(
+            str(one["loc"][-1]), [str(other["loc"][-1]) for other in errors if other["type"] == "missing"]
+        )
+    }
+    others = [
+        one
+        for one in errors
+        if one["type"] != "extra_forbidden"
+        and one["loc"] not in meant
+        and not (
+            one["type"] == "too_short"
+            and any(
+                len(other["loc"]) > len(one["loc"]) and other["loc"][: len(one["loc"])] == one["loc"]
+                for other in errors
+            )
+        )
+    ]
+    return unknown + others
 
 
 def _given(value: object) -> str:

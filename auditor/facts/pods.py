@@ -70,6 +70,7 @@ class _Derivation:
         self.unknowns: list[Unknown] = []
         self.extras: list[_Extra] = []
         self.dual_stack = False
+        self.stack_known = True
         self.default: Cidr | None = None
         self.default_name = ""
         self.default_reason = ""
@@ -209,6 +210,7 @@ class _Derivation:
         stack = allocation.get("stackType")
         block = allocation.get("subnetIpv6CidrBlock")
         if stack is not None and not isinstance(stack, str):
+            self.stack_known = False
             self._miss("stackType", "", None, "The cluster's `ipAllocationPolicy.stackType` is not a string.")
         elif block is not None or (stack and "IPV6" in stack):
             self.dual_stack = True
@@ -254,7 +256,7 @@ class _Derivation:
                 path = f"nodePools[{position}].networkConfig.podIpv4CidrBlock"
                 self.evidence.append(Evidence(view.asset, path, own))
             ranges.append(self._use(cidr, f"pool {name}", name))
-            if not self.dual_stack and isinstance(own, str):
+            if not self.dual_stack and self.stack_known and isinstance(own, str):
                 self.plain[own] = ((cidr.text,), self.used[cidr.text])
         elif own is not None and own != "" and not _is_mask(own):
             reason = f"The `networkConfig.podIpv4CidrBlock` of node pool {name} is not an IPv4 range."
@@ -274,7 +276,7 @@ class _Derivation:
                     view.hint(),
                 )
             )
-        resolved = resolved and len(self.missing) == missing
+        resolved = resolved and self.stack_known and len(self.missing) == missing
         return PoolPods(name, tuple(ranges), self._ipv4_block(pool.data, config), ipv6_block, resolved)
 
     def _named_or_shared(self, ranges: list[str], name: str, config: Object, stated: str | None) -> bool:

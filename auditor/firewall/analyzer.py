@@ -58,8 +58,8 @@ BOX_LIMIT = 100_000
 
 _DEFAULT_BLOCK: dict[Family, int] = {4: 24, 6: 112}
 _ALL_UNDECIDED = sum(flag(slot, UNDECIDED) for slot in range(SLOTS))
-_IMPLIED_EGRESS = Decider(None, "implied allow egress", None, "implied", "allow")
-_IMPLIED_INGRESS = Decider(None, "implied deny ingress", None, "implied", "deny")
+IMPLIED_EGRESS = Decider(None, "implied allow egress", None, "implied", "allow")
+IMPLIED_INGRESS = Decider(None, "implied deny ingress", None, "implied", "deny")
 _LIMIT: Why = (
     "analysis limit: the rules cut the Pod ranges into too many pieces to look at each pair",
     "trace single packets with `gke-auditor trace`",
@@ -71,9 +71,12 @@ class LimitError(Exception):
 
 
 class ClusterPods:
-    """The pools of one cluster that can be analysed: spans by IP version, block sizes, node classes."""
+    """The pools of one cluster that can be analysed: spans by IP version, block sizes, node classes.
 
-    __slots__ = ("blocks", "classes", "names", "spans", "why")
+    `incomplete` names the pools of which some range is not known, `why` says what is missing.
+    """
+
+    __slots__ = ("blocks", "classes", "incomplete", "names", "spans", "why")
 
     def __init__(self, pods: Pods, classes: tuple[NodeClass, ...]) -> None:
         of_pool = {name: node for node in classes for name in node.pools}
@@ -82,6 +85,7 @@ class ClusterPods:
         self.spans: dict[Family, list[Spans]] = {4: [], 6: []}
         self.blocks: dict[Family, list[int]] = {4: [], 6: []}
         self.why: list[Why] = []
+        self.incomplete: set[str] = set()
         for pool in pods.pools:
             node = of_pool.get(pool.name)
             if node is None:
@@ -98,6 +102,7 @@ class ClusterPods:
                 else:
                     found[parsed[0]].append((parsed[1], parsed[2]))
             if not resolved or not pool.ranges:
+                self.incomplete.add(pool.name)
                 self.why.append((f"some Pod range of pool {pool.name} is not known", _RANGES))
             self.names.append(pool.name)
             self.classes.append(node)
@@ -220,7 +225,7 @@ class Analyzer:
     def _kinds(
         self, cluster: ClusterPods, pools: Sequence[int], direction: Direction, family: Family, spans: Spans
     ) -> dict[Pools, list[list[Hit]]]:
-        """The pools by which rules apply to their nodes and may match packets, with those rules step by step."""
+        """The pools by the rules that apply to their nodes and may match packets, which come with them."""
         found: dict[tuple[int, ...], tuple[list[int], list[list[Hit]]]] = {}
         seen: dict[int, tuple[int, ...]] = {}
         touching: dict[int, list[Hit]] = {}
@@ -466,7 +471,7 @@ class _Scope:
     def _row(self, part: Part, row: Row, ruling: Ruling) -> tuple[Row, Decider | None, tuple[Decider, ...]]:
         """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
         analyzer = self._analyzer
-        implied = _IMPLIED_EGRESS if part.direction == "EGRESS" else _IMPLIED_INGRESS
+        implied = IMPLIED_EGRESS if part.direction == "EGRESS" else IMPLIED_INGRESS
         candidates: dict[Decider, None] = {}
         rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
         for rule in rules:
@@ -488,7 +493,7 @@ class _Scope:
                 continue
             self.why.update(dict.fromkeys(rule.why))
             if rule.target is not None and aimed_at(rule.target, node) == MAYBE:
-                self.why[_target_reason(self._analyzer.decider(rule), node)] = None
+                self.why[target_reason(self._analyzer.decider(rule), node)] = None
         chain = part.view.chain
         if chain.unknown_order is not None:
             self.why[chain.unknown_order] = None
@@ -620,7 +625,8 @@ def _decider_order(decider: Decider) -> tuple[str, int, str]:
     return (decider.asset or "", decider.priority or 0, decider.rule)
 
 
-def _target_reason(decider: Decider, node: NodeClass) -> Why:
+def target_reason(decider: Decider, node: NodeClass) -> Why:
+    """Why it is not known whether a rule applies to the nodes."""
     what = (
         f"whether {decider.rule or decider.priority} of {decider.asset} applies to the nodes is not known: "
     )

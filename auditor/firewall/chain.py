@@ -72,6 +72,13 @@ class Chain:
         self.unknown_order = unknown_order
         self._rules: dict[tuple[Direction, Family], list[RuleList]] = {}
 
+    @property
+    def vpc_first(self) -> bool:
+        """Whether VPC rules come before network policies (in the default order, if the true one is unknown)."""
+        stages = [self.steps[place].stage for place in self.orders[0]]
+        policies = [i for i, stage in enumerate(stages) if stage.startswith("network_")]
+        return "vpc" in stages and (not policies or stages.index("vpc") < policies[0])
+
     def rules(self, direction: Direction, family: Family) -> list[RuleList]:
         """The rules of each step."""
         found = self._rules.get((direction, family))
@@ -90,6 +97,7 @@ class Chains:
         self._vpc_steps: dict[tuple[str, int], Step] = {}
         self._policy_steps: dict[tuple[int, str, int], Step] = {}
         self._selective: dict[int, bool] = {}
+        self._by_asset: dict[str, FirewallPolicy] = {}
         self._compiler = PolicyCompiler(self.same_network, self._group)
         self._by_kind: dict[PolicyKind, list[FirewallPolicy]] = {}
         self._attached: dict[PolicyKind, dict[str, list[tuple[int, str, FirewallPolicy]]]] = {}
@@ -117,6 +125,15 @@ class Chains:
         if found is None:
             found = self._chains[network, region] = self._make(network, region)
         return found
+
+    def policy(self, asset: str) -> FirewallPolicy | None:
+        """The firewall policy of that full resource name."""
+        if not self._by_asset:
+            for answers in self._inventory.effective.values():
+                for answer in answers:
+                    self._by_asset.update((policy.asset, policy) for policy in answer.policies)
+            self._by_asset.update((policy.asset, policy) for policy in self._inventory.policies)
+        return self._by_asset.get(asset)
 
     def same_network(self, reference: str, network: str) -> int:
         """Whether a reference means the network: MAYBE for a project number that nobody can resolve."""

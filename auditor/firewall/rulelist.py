@@ -231,6 +231,15 @@ class RuleList:
                 found.append(group)
         return found
 
+    def node_tag(self, cluster_hash: str) -> str | None:
+        """GKE's own node tag of a cluster, as a rule of the list spells it."""
+        for rule in self._by_hash.get(cluster_hash, ()):
+            for tag in rule.target.tags if rule.target is not None else ():
+                named = cluster_of_tag(tag)
+                if named is not None and named[1] == cluster_hash:
+                    return tag
+        return None
+
 
 def _applying(rules: Iterable[Compiled], node: NodeClass) -> list[Hit]:
     """The rules that apply, or may apply, to the nodes; each once, in order."""

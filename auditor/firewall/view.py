@@ -26,7 +26,7 @@ Pools = frozenset[int]
 
 
 class Space:
-    """The Pod addresses of some pools in one IP version; `atoms` are disjoint, each with the pools using it."""
+    """The Pod addresses of some pools in one IP version; `atoms` are disjoint, each with its pools."""
 
     __slots__ = ("atoms", "spans")
 
@@ -219,8 +219,8 @@ class View:
         for _, rule, sure in hits:
             source, destination = rule.source, rule.destination
             perhaps = source.maybe or (rule.identity is not None and borne(rule.identity))
-            from_pieces = _within(source, sources)
-            to_pieces = _within(destination, destinations)
+            from_pieces = within(source, sources)
+            to_pieces = within(destination, destinations)
             if (from_pieces == [] and not perhaps) or (to_pieces == [] and not destination.maybe):
                 continue
             bit = 1 << len(self.rules)
@@ -289,7 +289,7 @@ class View:
                 codes.append(BOUNDARY)
 
 
-def _within(side: Side, spans: Spans) -> list[Span] | None:
+def within(side: Side, spans: Spans) -> list[Span] | None:
     """Where in `spans` a rule's side surely matches: None is everywhere."""
     own = side.spans
     if own is None:

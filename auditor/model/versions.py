@@ -10,7 +10,7 @@ Version = tuple[int, int, int, int]
 
 # At most 18 digits a part: beyond that it is no version, and int() of very long digits is refused anyway.
 _VERSION = re.compile(
-    r"v?([0-9]{1,18})\.([0-9]{1,18})(?:\.([0-9]{1,18}))?(?:-gke\.([0-9]{1,18}))?(?!-gke)(?:[-+.~].*)?",
+    r"v?([0-9]{1,18})\.([0-9]{1,18})(?:\.([0-9]{1,18}))?(?:-gke\.([0-9]{1,18}))?(?!-gke)(?:[-+~].*)?",
     re.DOTALL,
 )
 

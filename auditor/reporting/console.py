@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, TextIO
 
 from auditor.engine.result import Severity
@@ -26,6 +27,7 @@ Part = str | tuple[str, str]
 """Text, or text with a style."""
 
 _GAPS = 8
+_UNDECIDED = 5
 _FINDINGS = 10
 _NOTES = 5
 _LONGEST = 400
@@ -127,6 +129,7 @@ def _print(page: _Page, report: Report, written: Sequence[tuple[str, int, str]])
     counted = summarise(report)
     page.line((_short(scope_line(report)), "bold"))
     _print_gaps(page, report)
+    _print_undecided(page, counted)
     page.blank()
     if counted.readiness:
         page.table(
@@ -182,6 +185,27 @@ def _print_gaps(page: _Page, report: Report) -> None:
         )
     if not report.clusters:
         page.line(("! no cluster was found", "bold yellow"))
+
+
+def _print_undecided(page: _Page, counted: Summary) -> None:
+    """One line for each rule that could not be decided somewhere, with its most frequent reason."""
+    by_rule: dict[str, list[Result]] = defaultdict(list)
+    for result in counted.unknown:
+        by_rule[result.rule].append(result)
+    for rule, results in sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0]))[:_UNDECIDED]:
+        reasons = Counter(reason for result in results for reason in result.reasons)
+        first = min(reasons, key=lambda reason: (-reasons[reason], reason), default=results[0].message)
+        resources = len({result.resource.name for result in results})
+        page.line(
+            ("! not decided: ", "yellow"),
+            f"{one_line(rule)} for {plural(resources, 'resource')} · {_short(first)}",
+        )
+        if len(reasons) > 1:
+            page.line(f"and {plural(len(reasons) - 1, 'other reason')}", indent=2)
+    if len(by_rule) > _UNDECIDED:
+        page.line(
+            ("! ", "yellow"), f"{plural(len(by_rule) - _UNDECIDED, 'more rule')} not decided everywhere"
+        )
 
 
 def _gap(gap: Gap) -> str:

@@ -357,7 +357,7 @@ class _Page:
         self.places: list[tuple[tuple[str, str], ...] | None] = [None] * len(self.refs)
         self.strings = _Interned([""])
         self.waivers: list[Waiver] = []
-        self.waiver_index: dict[int, int] = {}
+        self.waiver_index: dict[Waiver, int] = {}
         self.waiver_uses: Counter[int] = Counter()
         self.baselines: Counter[str] = Counter()
         self._sort_results()
@@ -380,9 +380,9 @@ class _Page:
         return places
 
     def _waiver(self, waiver: Waiver) -> int:
-        number = self.waiver_index.get(id(waiver))
+        number = self.waiver_index.get(waiver)
         if number is None:
-            number = self.waiver_index[id(waiver)] = len(self.waivers)
+            number = self.waiver_index[waiver] = len(self.waivers)
             self.waivers.append(waiver)
         return number
 

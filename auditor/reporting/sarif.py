@@ -191,7 +191,7 @@ _NOTICES: dict[str, _Notice] = {
         "help": "Do what the notification says, then scan again.",
     },
     "undecided": {
-        "name": "Undecided",
+        "name": "NotDecidedEverywhere",
         "short": "A rule could not be decided for some resources.",
         "full": (
             "A fact that the rule depends on is missing. This is neither a pass nor a failure, and it is "

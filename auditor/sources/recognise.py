@@ -112,7 +112,7 @@ class Recogniser:
             if self._check is not None and not self._good:
                 raise self._check.cut_short()
         elif isinstance(value, list):
-            self._items(number, value, _List())
+            self._list(number, value)
         else:
             self._unrecognised(number)
 
@@ -126,16 +126,17 @@ class Recogniser:
         if isinstance(value, dict):
             self._value(number, value, self._array)
         elif isinstance(value, list):
-            self._items(number, value, _List())
+            self._list(number, value)
         else:
             self._unrecognised(number)
 
     def end_of_array(self) -> None:
         """The top-level array is complete."""
+        if not (self._good or self._unknown or self._malformed):
+            self._empty_list(self.label)
         if self._array is not None:
             self._complete(self._array)
         self._in_array = False
-        self._good += 1
 
     def malformed(self, number: int, why: str, raw: bytes) -> None:
         """A line, document or element that cannot be parsed."""
@@ -312,9 +313,25 @@ class Recogniser:
                 self._value(number, item, inside)
             else:
                 self._unrecognised(number)
-        self._good += 1
         if inside is not None:
             self._complete(inside)
+
+    def _list(self, number: int, items: list[Json]) -> None:
+        """A list as a value of its own."""
+        if not items:
+            self._empty_list(self.place(number))
+        self._items(number, items, _List())
+
+    def _empty_list(self, place: str) -> None:
+        self._good += 1
+        self.builder.gaps.append(
+            Gap(
+                place,
+                None,
+                "an empty list says neither of which kind nor of which project there is none",
+                "export assets instead (a type counts as read with `gke-auditor collect`, or with --complete)",
+            )
+        )
 
     def _complete(self, inside: _List) -> None:
         self.builder.listed |= inside.holds

@@ -73,7 +73,8 @@ def facts(**changed: Any) -> ClusterFacts:
             (
                 SubnetFlowLogs(
                     "//compute.googleapis.com/projects/shop/regions/europe-west1/subnetworks/nodes",
-                    "nodes", "europe-west1", "shop", ("a",), True, 1.0, "INCLUDE_ALL_METADATA", "INTERVAL_5_SEC", "",
+                    "nodes", "europe-west1", "shop", ("a",), True, 1.0, "INCLUDE_ALL_METADATA",
+                    "INTERVAL_5_SEC", "",
                 ),
             ),
             seen,

@@ -17,30 +17,67 @@ def refused(text: str, wanted: Wanted = "bool") -> ExpressionError:
 @pytest.mark.parametrize(
     ("text", "words", "hint", "at"),
     [
-        ("cluster.networkConfig.enableIntraNodeVisibilty", "no field `enableIntraNodeVisibilty` in NetworkConfig",
-         "did you mean `enableIntraNodeVisibility`?", "enableIntraNodeVisibilty"),
-        ("cluster.nodePools.all(p, p.config.imagetype == '')", "no field `imagetype` in NodeConfig",
-         "did you mean `imageType`?", "imagetype"),
+        (
+            "cluster.networkConfig.enableIntraNodeVisibilty",
+            "no field `enableIntraNodeVisibilty` in NetworkConfig",
+            "did you mean `enableIntraNodeVisibility`?",
+            "enableIntraNodeVisibilty",
+        ),
+        (
+            "cluster.nodePools.all(p, p.config.imagetype == '')",
+            "no field `imagetype` in NodeConfig",
+            "did you mean `imageType`?",
+            "imagetype",
+        ),
         ("visibility.stat == 'on'", "no field `stat` in Visibility", "did you mean `state`?", "stat"),
-        ("versions.pools.exists(p, p.vers == '1')", "no field `vers` in PoolVersion", "there are: name, version", "vers"),
+        (
+            "versions.pools.exists(p, p.vers == '1')",
+            "no field `vers` in PoolVersion",
+            "did you mean `version`?",
+            "vers",
+        ),
         ("visibility.evidence.size() == 0", "no field `evidence`", "there are: basis", "evidence"),
-        ("org.minimum_versoin == ''", "no field `minimum_versoin`", "did you mean `minimum_version`?", "minimum_versoin"),
+        (
+            "org.minimum_versoin == ''",
+            "no field `minimum_versoin`",
+            "did you mean `minimum_version`?",
+            "minimum_versoin",
+        ),
         ("org.nested.depe == 1", "no field `depe`", "did you mean `deep`?", "depe"),
-        ("visibilty.state == 'on'", "no variable or function `visibilty`", "did you mean `visibility`?", "visibilty"),
-        ("isAtleast(versions.control_plane, '1')", "no variable or function `isAtleast`", "did you mean `isAtLeast`?", "("),
+        (
+            "visibilty.state == 'on'",
+            "no variable or function `visibilty`",
+            "did you mean `visibility`?",
+            "visibilty",
+        ),
+        (
+            "isAtleast(versions.control_plane, '1')",
+            "no variable or function `isAtleast`",
+            "did you mean `isAtLeast`?",
+            "(",
+        ),
         ("isAtLeast(1, '1.15')", "cannot be applied to (int, string)", "isAtLeast(version", "("),
         ("visibility.state ==== 'on'", "syntax error", "CEL", "== 'on'"),
         ("visibility.state == ", "end of the expression", "CEL", ""),
         ("visibility.state", "this must give true or false, and gives STRING", "true or false", "visibility"),
         ("isAtLeast(versions.control_plane, 'latest')", "`latest` is not a GKE version", "1.15", "'latest'"),
-        ("has(cluster.autopilot.enabled)", "`enabled` of Autopilot is never missing: the API leaves it out when it is false",
-         "read the field itself", None),
-        ("cluster.?autopilot.?enabled.orValue(true)", "`autopilot` of Cluster is never missing", "read the field", None),
+        (
+            "has(cluster.autopilot.enabled)",
+            "`enabled` of Autopilot is never missing: the API leaves it out when it is false",
+            "read the field itself",
+            None,
+        ),
+        (
+            "cluster.?autopilot.?enabled.orValue(true)",
+            "`autopilot` of Cluster is never missing",
+            "read the field",
+            None,
+        ),
         ("1 + true == 2", "`+` cannot be applied to (int, bool)", "CEL", "+"),
         ("(" * 500 + "true" + ")" * 500, "recursion limit", "CEL", None),
         ("!" * 200_000 + "true", "codepoint limit", "CEL", None),
     ],
-)  # fmt: skip
+)
 def test_a_mistake_is_named_where_it_is_with_a_way_out(
     text: str, words: str, hint: str, at: str | None
 ) -> None:

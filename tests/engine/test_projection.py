@@ -86,8 +86,8 @@ def test_an_unknown_field_of_a_fact_is_left_out() -> None:
 @given(JSON)
 def test_any_json_as_a_cluster_is_projected_without_an_error_and_evaluates(value: Any) -> None:
     expression = ENVIRONMENT.compile(
-        "cluster.nodePools.all(p, p.config.imageType == '' || p.config.tags.size() == 0) && cluster.name != ''"
-        " && cluster.resourceLabels.size() == 0 && dyn(cluster.autopilot) != 1",
+        "cluster.nodePools.all(p, p.config.imageType == '' || p.config.tags.size() == 0)"
+        " && cluster.name != '' && cluster.resourceLabels.size() == 0 && dyn(cluster.autopilot) != 1",
         "bool",
     )
     cluster = {"nodePools": value, "name": value, "resourceLabels": value, "autopilot": value}

@@ -1,9 +1,13 @@
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import pytest
 
 from auditor.engine.cel import Environment
-from auditor.engine.reads import Reads
+
+if TYPE_CHECKING:
+    from auditor.engine.reads import Reads
 
 
 def environment() -> Environment:
@@ -19,7 +23,10 @@ def leaves(reads: Reads) -> set[str]:
 @pytest.mark.parametrize(
     ("expression", "paths"),
     [
-        ("cluster.networkConfig.enableIntraNodeVisibility", {"cluster.networkConfig.enableIntraNodeVisibility"}),
+        (
+            "cluster.networkConfig.enableIntraNodeVisibility",
+            {"cluster.networkConfig.enableIntraNodeVisibility"},
+        ),
         ("cluster.nodePools.all(p, p.config.imageType != '')", {"cluster.nodePools.config.imageType"}),
         ("cluster.nodePools[0].name == 'a'", {"cluster.nodePools.name"}),
         ("size(cluster.nodePools) > 1", {"cluster.nodePools"}),
@@ -38,14 +45,20 @@ def leaves(reads: Reads) -> set[str]:
             "(visibility.state == 'on' ? versions.pools : []).exists(x, x.name == 'a')",
             {"visibility.state", "versions.pools.name"},
         ),
-        ("masquerade.uncovered.map(u, u.parts.map(x, x + '/')).all(l, l.size() > 1)", {"masquerade.uncovered.parts"}),
+        (
+            "masquerade.uncovered.map(u, u.parts.map(x, x + '/')).all(l, l.size() > 1)",
+            {"masquerade.uncovered.parts"},
+        ),
         ("{'a': cluster.name}.a == 'x'", {"cluster.name"}),
         ("[versions.pools[0]].all(p, p.version == '1')", {"versions.pools.version"}),
-        ("isAtLeast(versions.control_plane, org.minimum_version)", {"versions.control_plane", "org.minimum_version"}),
-        ("dyn(visibility).state == 'on'", {"visibility.*"}),
+        (
+            "isAtLeast(versions.control_plane, org.minimum_version)",
+            {"versions.control_plane", "org.minimum_version"},
+        ),
+        ("dyn(visibility).state == 'on'", {"visibility.*", "visibility.state"}),
         ("visibility.state.startsWith(network.network)", {"visibility.state", "network.network"}),
     ],
-)  # fmt: skip
+)
 def test_an_expression_reads_just_these_paths(expression: str, paths: set[str]) -> None:
     compiled = environment().compile(expression, "any")
     assert {leaf for reads in compiled.reads.values() for leaf in leaves(reads)} == paths

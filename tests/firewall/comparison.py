@@ -11,6 +11,7 @@ from auditor.model.facts import NodeClass, NodeClasses, Pods, PoolPods
 from tests.firewall import organisations
 from tests.firewall.adversary import packets
 from tests.firewall.packets import WITH_PORTS, Packet
+from tests.firewall.simulator import together
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -173,12 +174,13 @@ def scope_disagreements(
     regions = Regions(scope)
     found: dict[str, set[str]] = defaultdict(set)
     for packet in chosen:
-        truth = simulator.verdict(packet)
+        ways = {direction: simulator.outcomes(direction, packet) for direction in DIRECTIONS}
+        truth = together(ways.values())
         found[packet.protocol].add(truth)
         if regions.verdict(packet) != truth:
             yield f"{show(packet)} is {truth}, the boxes say {regions.verdict(packet)}"
         for direction in DIRECTIONS:
-            fault = direction_fault(regions.at(direction, packet), simulator.outcomes(direction, packet))
+            fault = direction_fault(regions.at(direction, packet), ways[direction])
             if fault and not (truth == "denied" and fault == "undecided, but in no box"):
                 yield f"{show(packet)} {direction}: {fault}"
     if complete:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 from tests.firewall.packets import PROTOCOL_NUMBERS, Packet, Pool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
 NO, MAYBE, YES = 0, 1, 2
 FIREWALL = "compute.googleapis.com/Firewall"
@@ -31,6 +31,7 @@ NODE_TAG = re.compile(r"gk[e3]-(.+)-([0-9a-f]{8})-node")
 
 Json = dict[str, Any]
 Direction = Literal["EGRESS", "INGRESS"]
+Verdict = Literal["allowed", "denied", "unknown"]
 
 
 class Decider(NamedTuple):
@@ -66,8 +67,10 @@ class Side(NamedTuple):
     cap: int = YES
 
     def match(self, address: int) -> int:
-        inside = any(low <= address <= high for low, high in self.ranges)
-        return min(self.cap, YES if inside else self.otherwise)
+        for low, high in self.ranges:
+            if low <= address <= high:
+                return self.cap
+        return min(self.cap, self.otherwise)
 
 
 class Match(NamedTuple):
@@ -81,12 +84,10 @@ class Match(NamedTuple):
     layer4: tuple[tuple[int | None, tuple[tuple[int, int], ...]], ...]
 
     def match(self, packet: Packet) -> int:
-        return min(
-            self.target,
-            self.source.match(packet.source),
-            self.destination.match(packet.destination),
-            YES if speaks(self.layer4, PROTOCOL_NUMBERS[packet.protocol], packet.port) else NO,
-        )
+        if not speaks(self.layer4, PROTOCOL_NUMBERS[packet.protocol], packet.port):
+            return NO
+        peers = self.source.match(packet.source), self.destination.match(packet.destination)
+        return min(self.target, *peers)
 
 
 Step = tuple[Match, ...] | None
@@ -123,12 +124,9 @@ class Simulator:
         }
         self._chains: dict[Any, tuple[tuple[Step, ...], ...]] = {}
 
-    def verdict(self, packet: Packet) -> Literal["allowed", "denied", "unknown"]:
+    def verdict(self, packet: Packet) -> Verdict:
         """Both directions taken together."""
-        ways = [{o.verdict for o in self.outcomes(direction, packet)} for direction in ("EGRESS", "INGRESS")]
-        if {"deny"} in ways:
-            return "denied"
-        return "allowed" if ways == [{"allow"}, {"allow"}] else "unknown"
+        return together([self.outcomes(direction, packet) for direction in ("EGRESS", "INGRESS")])
 
     def outcomes(self, direction: Direction, packet: Packet) -> Outcomes:
         """Every way the packet can fare in one direction."""
@@ -355,6 +353,14 @@ class Simulator:
 
     def _of(self, kind: str) -> list[Json]:
         return [asset for asset in self.assets if asset["assetType"] == kind]
+
+
+def together(ways: Iterable[Outcomes]) -> Verdict:
+    """What becomes of a packet that must get through in each of these ways."""
+    possible = [{outcome.verdict for outcome in outcomes} for outcomes in ways]
+    if {"deny"} in possible:
+        return "denied"
+    return "allowed" if all(verdicts == {"allow"} for verdicts in possible) else "unknown"
 
 
 def walk(step: tuple[Match, ...], packet: Packet, rest: Outcomes) -> Outcomes:

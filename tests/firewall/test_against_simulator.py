@@ -19,7 +19,7 @@ from tests.firewall.comparison import (
     pods_of,
 )
 
-BATCHES = [range(start, start + 25) for start in range(0, 300, 25)]
+BATCHES = [range(start, start + 25) for start in range(0, 250, 25)]
 
 
 def told_by_seed(seeds: range) -> str:
@@ -30,24 +30,24 @@ def told_by_seed(seeds: range) -> str:
 def test_analysis_and_simulator_agree_on_random_organisations(seeds: range) -> None:
     for seed in seeds:
         random = Random(seed)  # noqa: S311
-        found = list(disagreements(organisation(random), random, limit=4000 if seed % 5 == 0 else 100))
+        found = list(disagreements(organisation(random), random, limit=2500 if seed % 5 == 0 else 80))
         assert not found, (seed, found[:3])
 
 
-@pytest.mark.parametrize("seeds", BATCHES[:6], ids=told_by_seed)
+@pytest.mark.parametrize("seeds", BATCHES[:5], ids=told_by_seed)
 def test_an_answer_survives_whatever_the_unknown_turns_out_to_be(seeds: range) -> None:
     for seed in seeds:
         random = Random(1_000_000 + seed)  # noqa: S311
         subject = organisation(random)
-        assert contradictions(subject, concretise(random, subject), random, limit=150) == [], seed
+        assert contradictions(subject, concretise(random, subject), random, limit=100) == [], seed
 
 
-@pytest.mark.parametrize("seeds", BATCHES[:6], ids=told_by_seed)
+@pytest.mark.parametrize("seeds", BATCHES[:5], ids=told_by_seed)
 def test_an_answer_given_in_spite_of_garbage_is_the_answer_without_it(seeds: range) -> None:
     for seed in seeds:
         random = Random(2_000_000 + seed)  # noqa: S311
         subject = organisation(random)
-        assert contradictions(obscure(random, subject), subject, random, limit=150) == [], seed
+        assert contradictions(obscure(random, subject), subject, random, limit=100) == [], seed
 
 
 def test_the_order_of_assets_makes_no_difference() -> None:

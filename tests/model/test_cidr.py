@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -25,7 +26,7 @@ def addresses(parts: list[Interval] | tuple[Interval, ...]) -> set[int]:
 def test_a_union_holds_the_same_addresses_in_disjoint_sorted_intervals(parts: list[Interval]) -> None:
     union = merge(parts)
     assert addresses(union) == addresses(parts)
-    assert all(one[1] + 1 < other[0] for one, other in zip(union, union[1:], strict=False))
+    assert all(one[1] + 1 < other[0] for one, other in pairwise(union))
 
 
 @given(intervals, st.lists(intervals, max_size=8))

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given, settings
@@ -10,6 +11,9 @@ from auditor.engine.result import Report, Verdict
 from auditor.reporting.console import WIDTH, summary
 from tests.reporting import reports
 from tests.reporting.strategies import hostile_reports
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 class Terminal(io.StringIO):
@@ -21,6 +25,11 @@ def printed(report: Report, *written: tuple[str, int, str]) -> str:
     stream = io.StringIO()
     summary(report, stream=stream, written=written)
     return stream.getvalue()
+
+
+def test_the_summary_looks_as_it_did(snapshot: Callable[[str, bytes], None]) -> None:
+    written = ("out/report.html", 212_345, ""), ("out/report.sarif", 37_088, "6 results")
+    snapshot("summary.txt", printed(reports.all_verdicts(), *written).encode())
 
 
 def test_what_was_not_read_comes_before_any_count() -> None:
@@ -52,6 +61,21 @@ def test_nothing_found_in_nothing_read_does_not_sound_clean() -> None:
     text = printed(reports.report(gaps=reports.all_verdicts().gaps))
     assert "! no cluster was found" in text
     assert "No finding; 3 gaps in what was read; no cluster was found." in text
+
+
+def test_what_could_not_be_decided_comes_with_its_reason_before_any_count() -> None:
+    text = printed(reports.all_verdicts())
+    line = "! not decided: masquerade-misses-pod-range for 1 resource · The ip-masq-agent ConfigMap was not"
+    assert text.index(line) < text.index("readiness")
+
+
+def test_only_the_most_frequent_reason_is_printed_and_the_others_are_counted() -> None:
+    results = [
+        reports.result("a-rule", Verdict.UNKNOWN, reports.cluster_ref(f"c{n}"), reasons=(reason,))
+        for n, reason in enumerate(["No ConfigMap.", "No Network.", "No Network."])
+    ]
+    text = printed(reports.report(results=results))
+    assert "! not decided: a-rule for 3 resources · No Network.\n  and 1 other reason\n" in text
 
 
 def test_the_files_written_are_named_with_their_size() -> None:

@@ -18,7 +18,7 @@ from tests.reporting import reports
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Page
+    from playwright.sync_api import Browser, Dialog, Page
 
     from auditor.engine.result import Report
 
@@ -85,6 +85,10 @@ class Recorded:
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
+    def dismiss(self, dialog: Dialog) -> None:
+        self.problems.append(f"a dialog opened: {dialog.message}")
+        dialog.dismiss()
+
     def check(self) -> None:
         assert not self.problems
         assert self.requests
@@ -93,7 +97,7 @@ class Recorded:
 
 @pytest.fixture
 def open_page(browser: Browser, files: Callable[[str], Path]) -> Iterator[Callable[..., Recorded]]:
-    """Open a report by name, with a fragment and settings of the browser; every page is checked at the end."""
+    """Open a report by name, with a fragment and settings; what went wrong is checked at the end."""
     opened: list[Recorded] = []
 
     def open_(
@@ -115,7 +119,7 @@ def open_page(browser: Browser, files: Callable[[str], Path]) -> Iterator[Callab
         page = recorded.page
         page.on("console", lambda m: recorded.problems.append(m.text) if m.type == "error" else None)
         page.on("pageerror", lambda error: recorded.problems.append(str(error)))
-        page.on("dialog", lambda d: (recorded.problems.append("a dialog opened"), d.dismiss()))
+        page.on("dialog", recorded.dismiss)
         page.on("request", lambda request: recorded.requests.append(request.url))
         page.goto(files(name).as_uri() + fragment)
         if script:
