@@ -29,7 +29,8 @@ check: $(DEV)  ## format, lint, types, import direction
 
 generate: $(DEV)  ## rule documentation, schemas, the demo organisation
 	$(BIN)/gke-auditor rules docs
-	$(BIN)/gke-auditor rules schema
+	$(BIN)/gke-auditor rules schema --output rules/rule.schema.json
+	$(BIN)/python -m benchmarks.demo
 
 bench: $(DEV)  ## measure against the budgets
 	$(BIN)/python -m benchmarks.run

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import traceback
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from auditor.engine.evaluate import Judge
+    from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
@@ -286,6 +288,14 @@ class _Selection:
             severities=self.severities,
         )
 
+    def chosen_packs(self) -> tuple[LoadedPack, ...]:
+        """The packs, each with its chosen rules alone."""
+        ids = {rule.id for rule in self.chosen}
+        kept = (
+            replace(pack, rules=tuple(one for one in pack.rules if one.rule.id in ids)) for pack in self.packs
+        )
+        return tuple(pack for pack in kept if pack.rules)
+
     def judge(self) -> Judge:
         """The chosen rules, ready to judge."""
         from auditor.engine.evaluate import Judge
@@ -330,3 +340,90 @@ def check_sarif(file: str) -> int:
 @_commands.group()
 def rules() -> None:
     """List, explain and test rules."""
+
+
+@rules.command("list")
+@_selection
+def rules_list(**selection: object) -> int:
+    """Print the rules, one a line."""
+    from auditor.reporting.docs import listing
+
+    chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
+    click.echo(listing(chosen.chosen_packs()), nl=False)
+    return CLEAN
+
+
+@rules.command("show")
+@click.argument("rule_id", metavar="ID")
+@click.option("--rules", "packs", metavar="DIR", multiple=True, help="A further folder of rules. Repeatable.")
+def rules_show(rule_id: str, packs: tuple[str, ...]) -> int:
+    """Explain one rule."""
+    from auditor.reporting.docs import shown
+
+    chosen = _Selection(packs, only=(rule_id,))
+    for pack in chosen.chosen_packs():
+        for compiled in pack.rules:
+            click.echo(shown(compiled.rule, pack.pack), nl=False)
+    return CLEAN
+
+
+@rules.command("test")
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("-q", "--quiet", is_flag=True, help="Print the failures alone.")
+def rules_test(folder: str | None, *, quiet: bool) -> int:
+    """Run the examples of every rule in DIR, a rule pack or a folder of them. Default: the rules shipped."""
+    from auditor import bundled
+    from auditor.engine.load import find_packs, load_packs
+    from auditor.examples import run
+
+    packs = load_packs(find_packs(Path(folder) if folder else bundled.rules()))
+    failed = passed = 0
+    for outcome in run(packs):
+        if outcome.problem:
+            failed += 1
+            _say(_printable(f"error: {outcome}"))
+        else:
+            passed += 1
+            if not quiet:
+                click.echo(_printable(str(outcome)))
+    click.echo(f"{passed} examples as expected, {failed} not")
+    return CANNOT_RUN if failed else CLEAN
+
+
+@rules.command("docs")
+@click.argument("folder", metavar="[DIR]", required=False)
+@click.option("--output", default="docs/rules", metavar="DIR", help="Where to. Default: docs/rules.")
+def rules_docs(folder: str | None, output: str) -> int:
+    """Write a page for each rule in DIR, a rule pack or a folder of them, and an index of all."""
+    from auditor import bundled
+    from auditor.engine.load import find_packs, load_packs
+    from auditor.reporting.docs import pages
+
+    target = Path(output)
+    for name, text in pages(load_packs(find_packs(Path(folder) if folder else bundled.rules()))).items():
+        _write(target / name, text)
+    return CLEAN
+
+
+@rules.command("schema")
+@click.option("--output", metavar="FILE", help="Where to. Default: standard output.")
+def rules_schema(output: str | None) -> int:
+    """Print the JSON Schema of a rule file, which editors complete and check with."""
+    from auditor.reporting.docs import schema
+
+    if output:
+        _write(Path(output), schema())
+    else:
+        click.echo(schema(), nl=False)
+    return CLEAN
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise AuditorError(
+            f"cannot be written: {error.strerror}", hint="give another place with --output", place=str(path)
+        ) from error
+    click.echo(f"wrote {_printable(str(path))}")

@@ -161,7 +161,7 @@ def _patched(asset: Mapping[str, Any], patch: Mapping[str, Any]) -> dict[str, Js
 
 
 def merged(value: Json, patch: Json) -> Json:
-    """The value with a JSON merge patch (RFC 7396) applied: null removes, mappings merge, all else replaces."""
+    """The value with a JSON merge patch (RFC 7396): null removes, mappings merge, all else replaces."""
     if not isinstance(patch, dict):
         return patch
     result = dict(value) if isinstance(value, dict) else {}

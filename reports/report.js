@@ -2,7 +2,7 @@
 // The lists, filters and pages of the report. Text reaches the page through textContent alone.
 
 const PRINT_CAP = 500;
-const ROW_HEIGHT = 60;
+const ROW_HEIGHT = 3.75; // in rem, as in the style sheet
 const OVERSCAN = 8;
 const FACT_TITLES = {
   visibility: "Intra-node visibility",
@@ -253,7 +253,7 @@ class VirtualList {
       open(this.items[this.current]);
     });
     this.node.addEventListener("keydown", (event) => {
-      const page = Math.max(1, Math.floor(this.node.clientHeight / ROW_HEIGHT) - 1);
+      const page = Math.max(1, Math.floor(this.node.clientHeight / this.height) - 1);
       const last = this.items.length - 1;
       const steps = {
         ArrowDown: this.current + 1, ArrowUp: this.current - 1, PageDown: this.current + page,
@@ -267,16 +267,26 @@ class VirtualList {
         open(this.items[this.current]);
       }
     });
-    new ResizeObserver(() => this.redraw()).observe(this.node);
+    this.height = VirtualList.rowHeight();
+    new ResizeObserver(() => {
+      // The unit changes with the window, the zoom and the reader's own size of text.
+      if (this.height === VirtualList.rowHeight()) this.redraw();
+      else this.show(this.items, this.current);
+    }).observe(this.node);
+  }
+
+  static rowHeight() {
+    return ROW_HEIGHT * parseFloat(getComputedStyle(document.documentElement).fontSize);
   }
 
   show(items, current) {
+    this.height = VirtualList.rowHeight();
     this.items = items;
     this.current = current;
     this.rows.forEach((row) => row.remove());
     this.rows.clear();
-    this.sizer.style.height = `${items.length * ROW_HEIGHT}px`;
-    this.node.style.maxHeight = `${items.length * ROW_HEIGHT + 2}px`;
+    this.sizer.style.height = `${items.length * this.height}px`;
+    this.node.style.maxHeight = `${items.length * this.height + 2}px`;
     this.node.setAttribute("aria-rowcount", String(items.length));
     this.redraw();
   }
@@ -287,10 +297,10 @@ class VirtualList {
   }
 
   move(at, { focus }) {
-    const top = at * ROW_HEIGHT;
+    const top = at * this.height;
     const { scrollTop, clientHeight } = this.node;
     if (top < scrollTop) this.node.scrollTop = top;
-    else if (top + ROW_HEIGHT > scrollTop + clientHeight) this.node.scrollTop = top + ROW_HEIGHT - clientHeight;
+    else if (top + this.height > scrollTop + clientHeight) this.node.scrollTop = top + this.height - clientHeight;
     this.redraw();
     this.mark(at);
     if (focus) this.rows.get(at)?.querySelector("a").focus({ preventScroll: true });
@@ -298,8 +308,8 @@ class VirtualList {
 
   redraw() {
     const height = this.node.clientHeight || 800;
-    const first = Math.max(0, Math.floor(this.node.scrollTop / ROW_HEIGHT) - OVERSCAN);
-    const end = Math.min(this.items.length, Math.ceil((this.node.scrollTop + height) / ROW_HEIGHT) + OVERSCAN);
+    const first = Math.max(0, Math.floor(this.node.scrollTop / this.height) - OVERSCAN);
+    const end = Math.min(this.items.length, Math.ceil((this.node.scrollTop + height) / this.height) + OVERSCAN);
     for (const [at, row] of this.rows) {
       if (at < first || at >= end) {
         row.remove();
@@ -312,7 +322,7 @@ class VirtualList {
       if (this.rows.has(at)) continue;
       const row = el("div", { class: "row", role: "row", "aria-rowindex": String(at + 1), "data-at": String(at) },
         ...this.drawRow(this.items[at]).map((cells) => el("div", { role: "cell" }, ...cells)));
-      row.style.top = `${at * ROW_HEIGHT}px`;
+      row.style.top = `${at * this.height}px`;
       row.classList.toggle("current", at === this.current);
       this.rows.set(at, row);
       fresh[anchorNode && at < anchorNode[0] ? 0 : 1].push(row);
@@ -615,7 +625,7 @@ async function drawFinding(pane, i) {
       el("ul", null, ...reasons.map((reason) => el("li", null, bdi(reason)))));
   }
   if (fix) {
-    parts.push(el("h4", { class: "fix" }, "Fix"), el("p", { class: "prose" }, fix.text), ...fix.commands.map(command));
+    parts.push(el("h4", null, "Fix"), notYet(item), el("p", { class: "prose" }, fix.text), ...fix.commands.map(command));
     if (item.rule.cost) parts.push(el("p", { class: "prose" }, el("strong", null, "Cost: "), item.rule.cost));
     if (item.rule.terraform) {
       parts.push(el("p", { class: "dim" }, "Terraform"),
@@ -628,7 +638,15 @@ async function drawFinding(pane, i) {
     el("p", { class: "dim" }, "Rule ", el("a", { href: item.index >= 0 && byId(`rule-${item.rule.id}`) ? `#rule-${item.rule.id}` : null }, item.rule.id),
       item.baseline ? ` · ${item.baseline} since the baseline` : ""),
     el("p", { class: "dim" }, "Fingerprint ", el("code", null, item.fingerprint)));
-  body.replaceChildren(...parts);
+  body.replaceChildren(...parts.filter(Boolean));
+}
+
+/** A warning beside the command that turns visibility on, for a cluster that would break by it, or might. */
+function notYet(item) {
+  if (item.rule !== data.rules[data.switch] || item.verdict !== "fail" || item.resource >= data.total) return null;
+  const cluster = clusterOf(item.resource);
+  if (cluster.state === "ready") return null;
+  return el("p", { class: "warn" }, mark("⚠"), ` Not yet: the cluster is ${cluster.state}. `, bdi(cluster.reasons.join(" ")));
 }
 
 function evidenceTable(evidence) {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,8 +11,8 @@ import jsonschema
 import pytest
 from markdown_it import MarkdownIt
 
-from auditor import bundled
-from auditor.engine import descriptors
+from auditor import bundled, examples
+from auditor.engine import config, descriptors, waivers
 from auditor.engine.document import parse
 from auditor.engine.load import find_packs, load_packs
 from auditor.reporting import docs
@@ -56,6 +57,28 @@ def test_a_rule_file_fits_the_schema_that_editors_complete_with(file: Path) -> N
         jsonschema.Draft202012Validator(schema).validate({**data, "tilte": "x"})
 
 
+def test_the_files_shown_in_the_guide_work(tmp_path: Path) -> None:
+    guide = (ROOT / "docs" / "writing-rules.md").read_text("utf-8")
+    pack, example, settings, waived = re.findall(r"```yaml\n(.*?)```", guide, re.DOTALL)
+    (tmp_path / "my-rules").mkdir()
+    (tmp_path / "my-rules" / "pack.yaml").write_text(pack)
+    (tmp_path / "my-rules" / "pods-need-a-large-range.yaml").write_text(example)
+    (own,) = load_packs(find_packs(tmp_path / "my-rules"))
+    assert [str(one) for one in examples.run([own]) if one.problem] == []
+
+    (tmp_path / "gke-auditor.yaml").write_text(settings)
+    found = config.load(str(tmp_path / "gke-auditor.yaml"))
+    rules = [compiled.rule for one in (*PACKS, own) for compiled in one.rules]
+    assert config.parameters(found, PACKS) == {"minimum_version": "1.27"}
+    assert config.severities(found, rules) == {"flow-logs-disabled": "high"}
+    assert len(config.select(rules, skip=found.skip_rules)) == len(rules) - 1
+    assert [find_packs(Path(one)) for one in found.packs] == [[tmp_path / "my-rules"]]
+
+    (tmp_path / "waivers.yaml").write_text(waived)
+    read = waivers.load(str(tmp_path / "waivers.yaml"), rules)
+    assert (len(read.entries), read.notes) == (1, ())
+
+
 @pytest.fixture
 def hostile(tmp_path: Path) -> LoadedPack:
     quoted = json.dumps(HOSTILE)
@@ -66,7 +89,11 @@ def hostile(tmp_path: Path) -> LoadedPack:
         description=f"description: {quoted}",
         passing=f"passing: {quoted}",
         remediation=f"remediation: {{text: {quoted}, cost: {quoted}, terraform: {quoted}}}",
-        examples=f"examples: {{pass: [{{name: {quoted}, cluster: {{name: {quoted}}}}}], fail: [{{name: b}}]}}",
+        examples=f"""\
+        examples:
+          pass: [{{name: {quoted}, cluster: {{name: {quoted}}}}}]
+          fail: [{{name: b}}]
+        """,
     )
     (loaded,) = load_packs([write(tmp_path / "p", my_rule=text)])
     return loaded
@@ -86,7 +113,7 @@ def test_nothing_in_a_rule_becomes_markup_on_its_page(hostile: LoadedPack) -> No
         .render(docs.page(hostile.rules[0].rule, hostile.pack))
     )
     assert html.count("<h1>") == 1
-    assert html.count("<h2>") == 4 + 1 - 1 + 1
+    assert html.count("<h2>") == len(("What is checked", "How to mend it", "Examples", "References"))
 
 
 def test_nothing_in_a_rule_steers_the_terminal(hostile: LoadedPack) -> None:

@@ -92,7 +92,7 @@ class Judge:
         for group in self._groups["cluster"]:
             if about is None:
                 results += group.all_undecided(ref, _NO_DATA)
-            elif status is None or status in RUNNING:
+            elif status is None or (isinstance(status, str) and status in RUNNING):
                 group.judge(about, results)
             elif isinstance(status, str):
                 results += group.none_apply(
@@ -350,7 +350,7 @@ def _apply_each(
         elements = scope.value(loop.each)
     except UndecidedError as error:
         _undecided(outcomes, None, scope, _reasons([loop.each], scope, str(error)))
-        return
+        elements = _certain(loop, scope.about)
     seen: dict[str, int] = {}
     for number, element in enumerate(elements, 1):
         inner = scope.inner(loop.variable, element)
@@ -360,6 +360,14 @@ def _apply_each(
             # Two elements of one name stay two results.
             subject = f"{subject} ({seen[subject]})"
         _apply(rule, check, inner, subject, outcomes)
+
+
+def _certain(loop: Loop, about: _Subject) -> list[Any]:
+    # The elements that are known of a fact's list, of which it is not known whether they are all.
+    found: Any = about.facts
+    for step in loop.each.path or ("",):
+        found = getattr(found, step, None)
+    return plain(found) if isinstance(found, tuple) else []
 
 
 def _subject(check: CompiledCheck, scope: _Scope, number: int) -> str:
@@ -450,7 +458,7 @@ def _why_missing(path: str, scope: _Scope) -> Iterator[str]:
 
 
 def _related(one: str, other: str) -> bool:
-    one = one.partition("[")[0]
+    one = one.replace("[]", "")
     return one == other or other.startswith(f"{one}.") or one.startswith(f"{other}.")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -481,6 +482,8 @@ def _explained(error: ValidationError, document: Document, model: type[BaseModel
         given = _given(one.get("input"))
         if kind in _WORDS:
             what = _WORDS[kind]
+            if kind == "string_type" and isinstance(one["input"], bool | int | float):
+                hint = "put it in quotes"
         elif kind == "string_pattern_mismatch" and last in _PATTERNS:
             what, hint = "this is not in the right form", f"write {_PATTERNS[last]}"
         elif kind in ("enum", "literal_error"):
@@ -524,7 +527,7 @@ def _given(value: object) -> str:
         return f", not `{value[:60]}{'…' if len(value) > 60 else ''}`" if value else ""
     if isinstance(value, dict | list):
         return ""
-    return f", not `{value}`" if value is not None else ", not empty"
+    return f", not `{json.dumps(value)}`" if value is not None else ", not empty"
 
 
 def _keys(model: Any, path: Path) -> list[str]:

@@ -41,12 +41,35 @@ def of_json(reads: Reads) -> Callable[[Any], Any]:
 
 
 def of_fact(reads: Reads) -> Callable[[Any], Any]:
-    """A function from a fact's dataclass to the part of it that is read; a None is left out."""
+    """A function from a fact to the part of it that is read; what is not known is left out.
+
+    A list of which an `Unknown` of the fact says that something about it is not known may lack elements. It
+    is left out too: that all of its elements are well, or none is bad, cannot be said.
+    """
+    project = _of_value(reads)
+
+    def project_fact(fact: Any) -> Any:
+        found = project(fact)
+        for unknown in getattr(fact, "unknowns", ()):
+            _leave_out(found, unknown.path.split(".")[1:])
+        return found
+
+    return project_fact
+
+
+def _leave_out(found: Any, path: list[str]) -> None:
+    for step in path[:-1]:
+        found = found.get(step) if isinstance(found, dict) else None
+    if path and isinstance(found, dict) and isinstance(found.get(path[-1]), list):
+        del found[path[-1]]
+
+
+def _of_value(reads: Reads) -> Callable[[Any], Any]:
     shape = reads.shape
     if isinstance(shape, Record):
         return _attributes(reads)
     if isinstance(shape, Listing):
-        return _listing(reads, of_fact, tuple)
+        return _listing(reads, _of_value, tuple)
     if isinstance(shape, Scalar) and shape.type is not str:
         return float if shape.type is float else _itself
     return plain
@@ -164,7 +187,7 @@ def _attributes(reads: Reads) -> Callable[[Any], Any]:
         if isinstance(inner.shape, Scalar) and inner.shape.type is str
     )  # fmt: skip
     others = [
-        (name, attrgetter(name), of_fact(inner)) for name, inner in sorted(reads.fields.items())
+        (name, attrgetter(name), _of_value(inner)) for name, inner in sorted(reads.fields.items())
         if name not in scalars and name not in texts
     ]  # fmt: skip
     plain_getters = [(name, attrgetter(name)) for name in scalars]

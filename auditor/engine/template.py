@@ -25,7 +25,9 @@ class Template:
 
     def message(self, value: Callable[[Expression], object]) -> str:
         """The text with every value filled in."""
-        return "".join(part if isinstance(part, str) else _filled(part, value) for part in self.parts)
+        return "".join(
+            part if isinstance(part, str) else _filled(part, value, ", ", "none") for part in self.parts
+        )
 
     def command(self, value: Callable[[Expression], object]) -> str:
         """The text as one shell command, every value quoted.
@@ -38,20 +40,20 @@ class Template:
             if isinstance(part, str):
                 text += part
                 continue
-            filled = _filled(part, value)
+            filled = _filled(part, value, ",", "")
             if filled.startswith("-") and (not text or text[-1].isspace()):
                 return f"# left out: the value of {' '.join(part.text.split())} starts with a dash"
             text += shlex.quote(filled)
         return text
 
 
-def _filled(part: Expression, value: Callable[[Expression], object]) -> str:
+def _filled(part: Expression, value: Callable[[Expression], object], comma: str, nothing: str) -> str:
     try:
         found = value(part)
     except UndecidedError:
         return UNKNOWN
     if isinstance(found, list):
-        return ",".join(shown(one) for one in found) if found else "none"
+        return comma.join(shown(one) for one in found) if found else nothing
     return shown(found)
 
 

@@ -48,13 +48,12 @@ class RejectedError(Exception):
 class AgentConfig:
     """A configuration in force.
 
-    `cidrs` is the list of the file, None if the file leaves the agent's default list in force. The two flags
-    say whether packets to link-local addresses are translated.
+    `cidrs` is the list of the file, None if the file leaves the agent's default list in force.
+    `masquerade_link_local` says whether packets to IPv4 link-local addresses are translated.
     """
 
     cidrs: tuple[Cidr, ...] | None
     masquerade_link_local: bool = False
-    masquerade_link_local_ipv6: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,7 +96,7 @@ def read(text: str) -> AgentConfig:
     # The limit holds for the default list too.
     if cidrs is None and limit < _LONGEST_DEFAULT_LIST:
         raise RejectedError(f"its limit of {limit} ranges may be below the agent's default list")
-    return AgentConfig(cidrs, flags[_LINK_LOCAL], flags[_LINK_LOCAL_IPV6])
+    return AgentConfig(cidrs, flags[_LINK_LOCAL])
 
 
 def _cidrs(key: str, value: _Value) -> tuple[Cidr, ...]:

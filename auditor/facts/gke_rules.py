@@ -98,14 +98,13 @@ def derive(key: str, index: Index, hashes: Hashes) -> GkeRules:
             reason = f"{one.name} may be of {owner.name}, whose id is not in the inventory."
             unknowns.append(Unknown("gke_rules.stale", reason, commands.describe_cluster(owner)))
     evidence = tuple([Evidence(one.asset, "name", one.name) for one in stale])
-    known = True
     project = project_of(key)
     if not effective and not inventory.coverage.read(FIREWALL, project):
         missing = inventory.coverage.why_not(FIREWALL, project)
         reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
         unknowns.append(Unknown("gke_rules.stale", reason, missing.hint))
-        # What was found to be stale is; but that there is none cannot be said.
-        known = bool(stale)
+    # What was found to be stale is; but where something is not known, that there is none cannot be said.
+    known = bool(stale) or not unknowns
     return GkeRules(len(found), tuple(stale) if known else None, evidence, tuple(unknowns))
 
 

@@ -43,7 +43,7 @@ RESERVED = (
 )
 """The default non-masquerade destinations (GKE documentation, 'IP masquerade agent')."""
 
-LINK_LOCAL = ("169.254.0.0/16", "fe80::/10")
+LINK_LOCAL = "169.254.0.0/16"
 
 _AGENT = "ip-masq-agent"
 _SYSTEM = "kube-system"
@@ -90,7 +90,7 @@ def _row(basis: str, cidrs: Iterable[str], *, ipv6: bool = False) -> _Row:
     )
 
 
-_DEFAULT_SNAT = _row("default SNAT", (*RESERVED, LINK_LOCAL[0]))
+_DEFAULT_SNAT = _row("default SNAT", (*RESERVED, LINK_LOCAL))
 _SNAT_OFF = _row("default SNAT disabled", ("0.0.0.0/0",))
 
 
@@ -156,7 +156,7 @@ class _Derivation:
                 )
             else:
                 exempt += cidrs
-        self.rows.append(_row("EgressNATPolicy", (*exempt, LINK_LOCAL[0])))
+        self.rows.append(_row("EgressNATPolicy", (*exempt, LINK_LOCAL)))
         if "EgressNATPolicy" not in kubernetes.listed:
             # Policies that were not read can exempt more, and never less.
             self.rows.append(_row("EgressNATPolicy", ("0.0.0.0/0",)))
@@ -226,12 +226,11 @@ class _Derivation:
                     " range without --enable-ipv6 in evidence), and would keep its previous configuration."
                 )
                 return
-        ipv4_exempt = () if config.masquerade_link_local else LINK_LOCAL[:1]
-        ipv6_exempt = () if config.masquerade_link_local_ipv6 else LINK_LOCAL[1:]
+        # IPv6 link-local addresses, which have a flag too, cannot be in a Pod range.
+        link_local = () if config.masquerade_link_local else (LINK_LOCAL,)
         for cidrs in lists:
             for with_ipv6 in _either(known=ipv6):
-                exempt = (*cidrs, *ipv4_exempt, *(ipv6_exempt if with_ipv6 else ()))
-                self.rows.append(_row(basis, exempt, ipv6=with_ipv6))
+                self.rows.append(_row(basis, (*cidrs, *link_local), ipv6=with_ipv6))
 
     def _config(self, source: _Source) -> AgentConfig | None:
         """The agent's configuration; None, with a doubt, if the ConfigMap is not known or cannot be used.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 from operator import itemgetter
 from typing import TYPE_CHECKING, TypeVar
 
@@ -39,16 +39,19 @@ if TYPE_CHECKING:
 
     from auditor.firewall.compiled import Compiled, Identity, Why
     from auditor.firewall.decide import Row
-    from auditor.firewall.intervals import Spans
+    from auditor.firewall.intervals import Span, Spans
     from auditor.firewall.rulelist import Hit
     from auditor.firewall.view import Piece, Pools, Ruling
     from auditor.model.addresses import Family
     from auditor.model.facts import NodeClass, NodeClasses, Pods
     from auditor.model.inventory import Inventory
     from auditor.model.network import Direction
+    from auditor.model.traffic import Direction as BoxDirection
     from auditor.model.traffic import TrafficVerdict
 
 T = TypeVar("T", bound=tuple[int, ...])
+
+FAMILIES: tuple[Family, ...] = (4, 6)
 
 PAIR_LIMIT = 200_000
 """How many pairs of pieces are looked at for one cluster and scope before the answer is `unknown`."""
@@ -56,6 +59,7 @@ PAIR_LIMIT = 200_000
 BOX_LIMIT = 100_000
 """How many boxes one cluster and scope may have, likewise."""
 
+_PLACE = itemgetter(0)
 _DEFAULT_BLOCK: dict[Family, int] = {4: 24, 6: 112}
 _ALL_UNDECIDED = sum(flag(slot, UNDECIDED) for slot in range(SLOTS))
 IMPLIED_EGRESS = Decider(None, "implied allow egress", None, "implied", "allow")
@@ -93,28 +97,32 @@ class ClusterPods:
                     (f"what the firewall sees of the nodes of pool {pool.name} is not known", _POOLS)
                 )
                 continue
-            found: dict[Family, list[tuple[int, int]]] = {4: [], 6: []}
-            resolved = pool.resolved
-            for text in pool.ranges:
-                parsed = parse_range(text)
-                if parsed is None:
-                    resolved = False
-                else:
-                    found[parsed[0]].append((parsed[1], parsed[2]))
-            if not resolved or not pool.ranges:
+            ipv4, ipv6, understood = _spans_of(pool.ranges)
+            if not (understood and pool.resolved and pool.ranges):
                 self.incomplete.add(pool.name)
                 self.why.append((f"some Pod range of pool {pool.name} is not known", _RANGES))
             self.names.append(pool.name)
             self.classes.append(node)
-            self.spans[4].append(tuple(found[4]) if len(found[4]) == 1 else union(found[4]))
-            self.spans[6].append(tuple(found[6]) if len(found[6]) == 1 else union(found[6]))
+            self.spans[4].append(ipv4)
+            self.spans[6].append(ipv6)
             self.blocks[4].append(32 - (_DEFAULT_BLOCK[4] if pool.ipv4_block is None else pool.ipv4_block))
             self.blocks[6].append(128 - (_DEFAULT_BLOCK[6] if pool.ipv6_block is None else pool.ipv6_block))
-        known = {pool.name for pool in pods.pools}
-        missing = [name for node in classes for name in node.pools if name not in known]
-        self.why.extend((f"some Pod range of pool {name} is not known", _RANGES) for name in missing)
+        if len(of_pool) > len(self.names):
+            known = {pool.name for pool in pods.pools}
+            missing = (name for name in of_pool if name not in known)
+            self.why.extend((f"some Pod range of pool {name} is not known", _RANGES) for name in missing)
         if not self.names and not self.why:
             self.why.append(("the cluster has no node pools", "export the cluster with its nodePools"))
+
+
+@lru_cache(maxsize=1 << 10)
+def _spans_of(texts: tuple[str, ...]) -> tuple[Spans, Spans, bool]:
+    """The ranges of each IP version, and whether all of them were understood."""
+    parsed = [parse_range(text) for text in texts]
+    known = [found for found in parsed if found is not None]
+    ipv4 = union((found.low, found.high) for found in known if found.family == 4)
+    ipv6 = union((found.low, found.high) for found in known if found.family == 6)
+    return ipv4, ipv6, len(known) == len(parsed)
 
 
 _POOLS = "export container.googleapis.com/NodePool assets too"
@@ -155,12 +163,15 @@ class Analyzer:
             return Traffic(nothing, nothing, (), unknowns)
         cluster = ClusterPods(pods, classes.classes)
         same, anywhere = _Scope(self, cluster), _Scope(self, cluster)
-        for family in (4, 6):
-            parts = self.parts(cluster, family)
-            if parts:
-                anywhere.any_node(family, parts)
-                same.same_node(family, parts)
-        found = Traffic(same.done(), anywhere.done())
+        parts = {family: self.parts(cluster, family) for family in FAMILIES}
+        alike = all(map(_all_allowed, parts.values()))
+        for family in FAMILIES:
+            if parts[family]:
+                anywhere.any_node(family, parts[family])
+                if not alike:
+                    same.same_node(family, parts[family])
+        everywhere = anywhere.done()
+        found = Traffic(everywhere if alike else same.done(), everywhere)
         why = dict.fromkeys((*same.why, *anywhere.why))
         if not why and not found.any_node.denied and not found.same_node.denied:
             return found
@@ -200,7 +211,7 @@ class Analyzer:
         everywhere = space(everyone).spans
         parts: list[Part] = []
         for direction in ("EGRESS", "INGRESS"):
-            for targets, hits in self._kinds(cluster, pools, direction, family, everywhere).items():
+            for targets, hits in self._kinds(cluster, pools, direction, family, everywhere):
                 node = cluster.classes[min(targets)]
                 chain = self.chains.chain(node.network, node.region)
                 # Egress rules see one node, the source; ingress rules may tell sources apart as well.
@@ -224,33 +235,42 @@ class Analyzer:
 
     def _kinds(
         self, cluster: ClusterPods, pools: Sequence[int], direction: Direction, family: Family, spans: Spans
-    ) -> dict[Pools, list[list[Hit]]]:
+    ) -> list[tuple[Pools, dict[int, list[Hit]]]]:
         """The pools by the rules that apply to their nodes and may match packets, which come with them."""
-        found: dict[tuple[int, ...], tuple[list[int], list[list[Hit]]]] = {}
-        seen: dict[int, tuple[int, ...]] = {}
+        found: dict[tuple[int, ...], tuple[list[int], dict[int, list[Hit]]]] = {}
+        seen: dict[int, list[int]] = {}
         touching: dict[int, list[Hit]] = {}
         for index in pools:
             node = cluster.classes[index]
-            key = seen.get(id(node))
-            if key is None:
-                chain = self.chains.chain(node.network, node.region)
-                parts = [id(chain)]
-                hits: list[list[Hit]] = []
-                for rules in chain.rules(direction, family):
-                    own: list[list[Hit]] = []
-                    for group in rules.groups(node):
-                        near = touching.get(id(group))
-                        if near is None:
-                            near = touching[id(group)] = group.touching(spans, spans)
-                        if near:
-                            own.append(near)
-                            parts.append(id(near))
-                    parts.append(0)
-                    hits.append(_ordered(own))
-                key = seen[id(node)] = tuple(parts)
-                found.setdefault(key, ([], hits))
-            found[key][0].append(index)
-        return {frozenset(members): hits for members, hits in found.values()}
+            members = seen.get(id(node))
+            if members is not None:
+                members.append(index)
+                continue
+            chain = self.chains.chain(node.network, node.region)
+            common, targeted = chain.active(direction, family)
+            key = [id(chain)]
+            near: list[tuple[int, list[Hit]]] = []
+            for step, rules in targeted:
+                for group in rules.groups(node):
+                    hits = touching.get(id(group))
+                    if hits is None:
+                        hits = touching[id(group)] = group.touching(spans, spans)
+                    if hits:
+                        near.append((step, hits))
+                        key.append(id(hits))
+            entry = found.get(tuple(key))
+            if entry is None:
+                by_step: dict[int, list[Hit]] = {}
+                for step, group in common:
+                    hits = group.touching(spans, spans)
+                    if hits:
+                        by_step[step] = hits
+                for step, hits in near:
+                    by_step[step] = sorted(by_step[step] + hits, key=_PLACE) if step in by_step else hits
+                entry = found[tuple(key)] = ([], by_step)
+            entry[0].append(index)
+            seen[id(node)] = entry[0]
+        return [(frozenset(members), hits) for members, hits in found.values()]
 
     def decider(self, rule: Compiled) -> Decider:
         """The rule as reports name it; one object for each rule."""
@@ -273,6 +293,11 @@ class Analyzer:
         return found
 
 
+def _all_allowed(parts: list[Part]) -> bool:
+    """Whether all packets of both directions meet the same rules, and are allowed."""
+    return not parts or (len(parts) == 2 and all(part.view.allowed for part in parts))
+
+
 def _borne(node: NodeClass, identity: Identity) -> bool:
     return identity.borne_by(node)
 
@@ -283,15 +308,9 @@ def _verdict(flags: int) -> TrafficVerdict:
     return "allowed" if flags == SURELY_ALLOWED else "unknown"
 
 
-def _ordered(groups: list[list[Hit]]) -> list[Hit]:
-    if len(groups) == 1:
-        return groups[0]
-    return sorted((hit for group in groups for hit in group), key=itemgetter(0))
-
-
-def _by_bearing(cluster: ClusterPods, pools: Pools, hits: list[list[Hit]]) -> list[Pools]:
+def _by_bearing(cluster: ClusterPods, pools: Pools, hits: dict[int, list[Hit]]) -> list[Pools]:
     """The pools split by which identities that rules name as sources their nodes bear, or may bear."""
-    identities = [rule.identity for step in hits for _, rule, _ in step if rule.identity is not None]
+    identities = [rule.identity for step in hits.values() for _, rule, _ in step if rule.identity is not None]
     if not identities:
         return [pools]
     split: dict[tuple[bool, ...], list[int]] = {}
@@ -299,6 +318,12 @@ def _by_bearing(cluster: ClusterPods, pools: Pools, hits: list[list[Hit]]) -> li
         node = cluster.classes[index]
         split.setdefault(tuple(identity.borne_by(node) for identity in identities), []).append(index)
     return [frozenset(members) for members in split.values()]
+
+
+_Made = tuple["Row", Decider | None, tuple[Decider, ...]]
+"""A row of a result, the rule that decides its packets, and all rules that may."""
+
+_DIRECTIONS: dict[Direction, BoxDirection] = {"EGRESS": "egress", "INGRESS": "ingress"}
 
 
 class _Scope:
@@ -311,6 +336,7 @@ class _Scope:
         "_denied",
         "_flags",
         "_mild",
+        "_names",
         "_undecided",
         "_work",
         "why",
@@ -324,6 +350,7 @@ class _Scope:
         self._denied: list[tuple[tuple[object, ...], Box]] = []
         self._undecided: list[tuple[tuple[object, ...], Box]] = []
         self._deciders: dict[int, Compiled] = {}
+        self._names: dict[Pools, tuple[str, ...]] = {}
         self._work = 0
         self.why: dict[Why, None] = dict.fromkeys(cluster.why)
 
@@ -338,7 +365,7 @@ class _Scope:
             for part in parts:
                 self._boxes_anywhere(family, part)
         except LimitError:
-            self._give_up(family, parts)
+            self._give_up(family)
 
     def same_node(self, family: Family, parts: list[Part]) -> None:
         """Packets between two Pods on one node: of one pool, in one aligned block."""
@@ -359,7 +386,7 @@ class _Scope:
                 for part in (egress, ingress):
                     self._boxes_on_blocks(family, shift, part, members)
         except LimitError:
-            self._give_up(family, parts, same_node=True)
+            self._give_up(family, same_node=True)
 
     def _meet(self, family: Family, egress: Part, ingress: Part) -> None:
         """Note which results of the two directions meet in some packet."""
@@ -367,13 +394,7 @@ class _Scope:
         if not sources:
             return
         leaving, entering = egress.view, ingress.view
-        if (
-            len(leaving.sources)
-            == len(entering.sources)
-            == 1
-            == len(leaving.destinations)
-            == len(entering.destinations)
-        ):
+        if leaving.uniform and entering.uniform:
             self._met(family, leaving.ruling(0, 0), entering.ruling(0, 0))
             return
         from_pairs = _meeting(leaving.sources, entering.sources, sources)
@@ -412,7 +433,7 @@ class _Scope:
 
     def _boxes_anywhere(self, family: Family, part: Part) -> None:
         view = part.view
-        if len(view.source_masks) == len(view.destination_masks) == 1 and view.ruling(0, 0).result.allowed:
+        if view.allowed:
             return
         self._spend(len(view.source_masks) * len(view.destination_masks))
         by_mask = _grouped(view.sources), _grouped(view.destinations)
@@ -425,25 +446,25 @@ class _Scope:
                 self._spend_boxes(len(rows) * len(sources) * len(targets))
                 for source in sources:
                     for target in targets:
-                        for row in rows:
-                            self._box(
-                                family,
-                                part,
-                                row,
-                                (source.low, source.high),
-                                (target.low, target.high),
-                                sorted(source.pools),
-                                sorted(target.pools),
-                                None,
-                            )
+                        self._boxes(
+                            family,
+                            part.direction,
+                            rows,
+                            (source.low, source.high),
+                            (target.low, target.high),
+                            self._named(source.pools),
+                            self._named(target.pools),
+                            None,
+                        )
 
     def _boxes_on_blocks(self, family: Family, shift: int, part: Part, members: list[int]) -> None:
         view = part.view
-        if len(view.source_masks) == len(view.destination_masks) == 1 and view.ruling(0, 0).result.allowed:
+        if view.allowed:
             return
         sources = [(p.low, p.high, p.mask) for p in view.sources if members[0] in p.pools]
         targets = [(p.low, p.high, p.mask) for p in view.destinations if members[0] in p.pools]
-        made: dict[tuple[int, int], list[tuple[Row, Decider | None, tuple[Decider, ...]]]] = {}
+        pools = self._named(frozenset(members))
+        made: dict[tuple[int, int], list[_Made]] = {}
         for one, other in _sharing(_joined(sources), _joined(targets), shift):
             self._spend(1)
             ruling = view.ruling(one[2], other[2])
@@ -454,21 +475,10 @@ class _Scope:
                 rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
                 made[one[2], other[2]] = rows
             self._spend_boxes(len(rows))
-            first = max(one[0] >> shift, other[0] >> shift) << shift
-            last = ((min(one[1] >> shift, other[1] >> shift) + 1) << shift) - 1
-            for row in rows:
-                self._box(
-                    family,
-                    part,
-                    row,
-                    (max(one[0], first), min(one[1], last)),
-                    (max(other[0], first), min(other[1], last)),
-                    members,
-                    members,
-                    shift,
-                )
+            source, target = _shared(one, other, shift)
+            self._boxes(family, part.direction, rows, source, target, pools, pools, shift)
 
-    def _row(self, part: Part, row: Row, ruling: Ruling) -> tuple[Row, Decider | None, tuple[Decider, ...]]:
+    def _row(self, part: Part, row: Row, ruling: Ruling) -> _Made:
         """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
         analyzer = self._analyzer
         implied = IMPLIED_EGRESS if part.direction == "EGRESS" else IMPLIED_INGRESS
@@ -498,58 +508,53 @@ class _Scope:
         if chain.unknown_order is not None:
             self.why[chain.unknown_order] = None
 
-    def _box(
+    def _named(self, pools: Pools) -> tuple[str, ...]:
+        found = self._names.get(pools)
+        if found is None:
+            names = self._cluster.names
+            found = self._names[pools] = tuple(names[index] for index in sorted(pools))
+        return found
+
+    def _boxes(
         self,
         family: Family,
-        part: Part,
-        made: tuple[Row, Decider | None, tuple[Decider, ...]],
-        source: tuple[int, int],
-        destination: tuple[int, int],
-        source_pools: Sequence[int],
-        destination_pools: Sequence[int],
+        direction: Direction,
+        rows: list[_Made],
+        source: Span,
+        destination: Span,
+        source_pools: tuple[str, ...],
+        destination_pools: tuple[str, ...],
         shift: int | None,
     ) -> None:
-        (slot, low, high, outcome, _, benign), decided_by, candidates = made
-        names = self._cluster.names
-        protocol = NAMES[family][slot]
-        ports: str | None = None
-        if slot < WITH_PORTS:
-            ports = str(low) if low == high else f"{low}-{high}"
+        """The boxes of some rows between two ranges; on one node of blocks of 2**shift unless it is None."""
+        source_text = range_text(family, *source)
+        destination_text = range_text(family, *destination)
         pair = _witness(source, destination, shift)
-        witness = None
-        if pair is not None:
-            witness = Witness(
-                address_text(family, pair[0]),
-                address_text(family, pair[1]),
+        ends = None if pair is None else (address_text(family, pair[0]), address_text(family, pair[1]))
+        for (slot, low, high, outcome, _, benign), decided_by, candidates in rows:
+            protocol = NAMES[family][slot]
+            ports = None
+            if slot < WITH_PORTS:
+                ports = str(low) if low == high else f"{low}-{high}"
+            witness = None
+            if ends is not None:
+                port = low if slot < WITH_PORTS else None
+                witness = Witness(*ends, protocol, port, source_pools[0], destination_pools[0])
+            box = Box(
+                _DIRECTIONS[direction],
+                source_text,
+                destination_text,
                 protocol,
-                low if ports is not None else None,
-                names[source_pools[0]],
-                names[destination_pools[0]],
+                ports,
+                source_pools,
+                destination_pools,
+                decided_by,
+                candidates,
+                witness,
+                KUBELET_READ_ONLY if benign else None,
             )
-        box = Box(
-            "egress" if part.direction == "EGRESS" else "ingress",
-            range_text(family, *source),
-            range_text(family, *destination),
-            protocol,
-            ports,
-            tuple(names[index] for index in source_pools),
-            tuple(names[index] for index in destination_pools),
-            decided_by,
-            candidates,
-            witness,
-            KUBELET_READ_ONLY if benign else None,
-        )
-        place = (
-            box.direction,
-            family,
-            source,
-            destination,
-            slot,
-            low,
-            tuple(source_pools),
-            tuple(destination_pools),
-        )
-        (self._denied if outcome == DENIED else self._undecided).append((place, box))
+            place = (direction, family, source, destination, slot, low, source_pools, destination_pools)
+            (self._denied if outcome == DENIED else self._undecided).append((place, box))
 
     def _spend(self, pairs: int) -> None:
         self._work += pairs
@@ -560,25 +565,30 @@ class _Scope:
         if len(self._denied) + len(self._undecided) + boxes > BOX_LIMIT:
             raise LimitError
 
-    def _give_up(self, family: Family, parts: list[Part], *, same_node: bool = False) -> None:
+    def _give_up(self, family: Family, *, same_node: bool = False) -> None:
         """Call every packet of an IP version undecided."""
         self.why[_LIMIT] = None
         self._flags[family] = self._mild[family] = _ALL_UNDECIDED
         for found in (self._denied, self._undecided):
             found[:] = [(place, box) for place, box in found if place[1] != family]
         stand_in = Decider(None, _LIMIT[0], None, "vpc", None)
+        rows: list[_Made] = [
+            ((slot, *UNIVERSE[slot][0], BOTH, (), False), None, (stand_in,)) for slot in range(SLOTS)
+        ]
         cluster = self._cluster
-        egress = next(part for part in parts if part.direction == "EGRESS")
-        everyone = [index for index, spans in enumerate(cluster.spans[family]) if spans]
-        for slot in range(SLOTS):
-            low, high = UNIVERSE[slot][0]
-            made = ((slot, low, high, BOTH, (), False), None, (stand_in,))
-            for source in everyone:
-                for target in (source,) if same_node else everyone:
-                    for one in cluster.spans[family][source]:
-                        for other in cluster.spans[family][target]:
-                            shift = cluster.blocks[family][source] if same_node else None
-                            self._box(family, egress, made, one, other, (source,), (target,), shift)
+        spans = cluster.spans[family]
+        if same_node:
+            for index, own in enumerate(spans):
+                pools = (cluster.names[index],)
+                shift = cluster.blocks[family][index]
+                for one, other in _sharing(list(own), list(own), shift):
+                    self._boxes(family, "EGRESS", rows, *_shared(one, other, shift), pools, pools, shift)
+            return
+        atoms = Space([(index, own) for index, own in enumerate(spans) if own]).atoms
+        for low, high, sources in atoms:
+            for start, end, targets in atoms:
+                pair = (self._named(sources), self._named(targets))
+                self._boxes(family, "EGRESS", rows, (low, high), (start, end), *pair, None)
 
     def done(self) -> ScopeTraffic:
         """The answer, boxes sorted by direction, addresses and ports."""
@@ -714,6 +724,18 @@ def _sharing(sources: list[T], targets: list[T], shift: int) -> Iterator[tuple[T
             index += 1
 
 
+def _shared(one: tuple[int, ...], other: tuple[int, ...], shift: int) -> tuple[Span, Span]:
+    """Two ranges cut down to the blocks of 2**shift in which both have addresses."""
+    first = max(one[0] >> shift, other[0] >> shift) << shift
+    last = ((min(one[1] >> shift, other[1] >> shift) + 1) << shift) - 1
+    return (max(one[0], first), min(one[1], last)), (max(other[0], first), min(other[1], last))
+
+
+def _within(span: Span, bounds: Span) -> Span | None:
+    low, high = max(span[0], bounds[0]), min(span[1], bounds[1])
+    return (low, high) if low <= high else None
+
+
 def _witness(
     source: tuple[int, int], destination: tuple[int, int], shift: int | None
 ) -> tuple[int, int] | None:
@@ -722,10 +744,15 @@ def _witness(
     The first addresses of a block are avoided where there are others: few Pods have them.
     """
     if shift is not None:
+        # The first block that both reach may hold but one address of each, and the same.
         block = max(source[0] >> shift, destination[0] >> shift)
-        first, last = block << shift, ((block + 1) << shift) - 1
-        source = max(source[0], first), min(source[1], last)
-        destination = max(destination[0], first), min(destination[1], last)
+        for candidate in (block, block + 1):
+            bounds = candidate << shift, ((candidate + 1) << shift) - 1
+            near, far = _within(source, bounds), _within(destination, bounds)
+            pair = None if near is None or far is None else _witness(near, far, None)
+            if pair is not None:
+                return pair
+        return None
     one = min(source[0] + 2, source[1])
     other = min(destination[0] + 3, destination[1])
     if one == other:

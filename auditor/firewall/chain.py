@@ -19,6 +19,7 @@ from auditor.firewall.compiled import (
     compile_vpc_rule,
     unread,
 )
+from auditor.firewall.layer4 import Coverages
 from auditor.firewall.rulelist import RuleList, order
 from auditor.model.inventory import FIREWALL, FIREWALL_POLICY
 from auditor.model.names import last, project_of
@@ -27,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.firewall.compiled import Why
+    from auditor.firewall.rulelist import Group
     from auditor.model.addresses import Family
     from auditor.model.inventory import Gap, Inventory
     from auditor.model.network import AddressGroup, Direction, FirewallPolicy, FirewallRule, PolicyKind
@@ -54,6 +56,10 @@ class Step:
         return found
 
 
+_Common = tuple[int, "Group"]
+_Targeted = tuple[int, RuleList]
+
+
 class Chain:
     """The steps at the nodes of one network and region.
 
@@ -61,7 +67,7 @@ class Chain:
     default one first. `fixed` is how many steps come first in every order, `unknown_order` why there are two.
     """
 
-    __slots__ = ("_rules", "fixed", "orders", "steps", "unknown_order")
+    __slots__ = ("_active", "_rules", "fixed", "orders", "steps", "unknown_order")
 
     def __init__(
         self, steps: list[Step], orders: tuple[tuple[int, ...], ...], fixed: int, unknown_order: Why | None
@@ -71,10 +77,11 @@ class Chain:
         self.fixed = fixed
         self.unknown_order = unknown_order
         self._rules: dict[tuple[Direction, Family], list[RuleList]] = {}
+        self._active: dict[tuple[Direction, Family], tuple[list[_Common], list[_Targeted]]] = {}
 
     @property
     def vpc_first(self) -> bool:
-        """Whether VPC rules come before network policies (in the default order, if the true one is unknown)."""
+        """Whether VPC rules come before network policies, in the first of `orders`."""
         stages = [self.steps[place].stage for place in self.orders[0]]
         policies = [i for i, stage in enumerate(stages) if stage.startswith("network_")]
         return "vpc" in stages and (not policies or stages.index("vpc") < policies[0])
@@ -84,6 +91,17 @@ class Chain:
         found = self._rules.get((direction, family))
         if found is None:
             found = self._rules[direction, family] = [step.rules(direction, family) for step in self.steps]
+        return found
+
+    def active(self, direction: Direction, family: Family) -> tuple[list[_Common], list[_Targeted]]:
+        """The steps with rules for all nodes alone, and those with rules for some, each with its place."""
+        found = self._active.get((direction, family))
+        if found is None:
+            rules = list(enumerate(self.rules(direction, family)))
+            found = self._active[direction, family] = (
+                [(i, each.common) for i, each in rules if not each.targeted and each.common.hits],
+                [(i, each) for i, each in rules if each.targeted],
+            )
         return found
 
 
@@ -98,7 +116,8 @@ class Chains:
         self._policy_steps: dict[tuple[int, str, int], Step] = {}
         self._selective: dict[int, bool] = {}
         self._by_asset: dict[str, FirewallPolicy] = {}
-        self._compiler = PolicyCompiler(self.same_network, self._group)
+        self._coverages = Coverages()
+        self._compiler = PolicyCompiler(self.same_network, self._group, self._coverages)
         self._by_kind: dict[PolicyKind, list[FirewallPolicy]] = {}
         self._attached: dict[PolicyKind, dict[str, list[tuple[int, str, FirewallPolicy]]]] = {}
         self._loose: dict[PolicyKind, list[tuple[int, str, FirewallPolicy]]] = {}
@@ -281,7 +300,9 @@ class Chains:
                 stray = self._stray.get(project_of(network), [])
                 beside = self._stray.get("/" + last(network), [])
                 stray = stray + [rule for rule in beside if self.same_network(rule.network, network)]
-            found = self._vpc_steps[network, source] = Step("vpc", None, _vpc_compiler(rules, stray))
+            found = self._vpc_steps[network, source] = Step(
+                "vpc", None, _vpc_compiler(rules, stray, self._coverages)
+            )
         return found
 
     def _policy(self, policy: FirewallPolicy, network: str, applies: int) -> Step:
@@ -324,7 +345,7 @@ def _unread_step(stage: Stage, why: Why) -> Step:
 
 
 def _vpc_compiler(
-    rules: tuple[FirewallRule, ...], stray: list[FirewallRule]
+    rules: tuple[FirewallRule, ...], stray: list[FirewallRule], coverages: Coverages
 ) -> Callable[[Direction, Family], Iterable[Compiled]]:
     split: dict[Direction, list[FirewallRule]] = {"INGRESS": [], "EGRESS": []}
 
@@ -336,10 +357,10 @@ def _vpc_compiler(
         here = list(split[direction])
         other: Direction = "EGRESS" if direction == "INGRESS" else "INGRESS"
         here += [rule for rule in split[other] if "direction" in rule.unclear]
-        found = [compile_vpc_rule(rule, direction, family) for rule in here]
+        found = [compile_vpc_rule(rule, direction, family, coverages) for rule in here]
         for rule in stray:
             if not rule.disabled and (rule.direction == direction or "direction" in rule.unclear):
-                compiled = compile_vpc_rule(rule, direction, family)
+                compiled = compile_vpc_rule(rule, direction, family, coverages)
                 if compiled is not None:
                     compiled.sure = False
                     compiled.why += ((f"VPC firewall rule {rule.name} may belong to this network", _STRAY),)

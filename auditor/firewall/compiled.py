@@ -10,14 +10,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from auditor.firewall.intervals import Spans, union
-from auditor.firewall.layer4 import FULL, coverage
+from auditor.firewall.layer4 import FULL
 from auditor.model.addresses import parse_range
 from auditor.model.traffic import Decider
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from auditor.firewall.layer4 import Coverage
+    from auditor.firewall.layer4 import Coverage, Coverages
     from auditor.model.addresses import Family
     from auditor.model.facts import NodeClass
     from auditor.model.network import (
@@ -206,14 +206,12 @@ def has_tag(node: NodeClass, tag: str) -> int:
     """
     if tag in node.tags:
         return YES
-    if not tag.endswith("-node"):
-        return NO
-    parts = _NODE_TAG.fullmatch(tag)
-    if parts is None or not node.cluster_name.startswith(parts[1]):
+    named = cluster_of_tag(tag)
+    if named is None or not node.cluster_name.startswith(named[0]):
         return NO
     if node.cluster_hash is None:
         return MAYBE
-    return YES if parts[2] == node.cluster_hash else NO
+    return YES if named[1] == node.cluster_hash else NO
 
 
 def has_account(node: NodeClass, account: str) -> int:
@@ -243,10 +241,11 @@ def aimed_at(target: Target, node: NodeClass) -> int:
     """Whether a rule with this target applies to the nodes."""
     found = YES
     if target.tags or target.accounts:
-        found = max(
-            max((has_tag(node, tag) for tag in target.tags), default=NO),
-            max((has_account(node, account) for account in target.accounts), default=NO),
-        )
+        found = NO
+        for tag in target.tags:
+            found = max(found, has_tag(node, tag))
+        for account in target.accounts:
+            found = max(found, has_account(node, account))
     if found and target.secure_tags:
         found = min(found, has_secure_tag(node, target.secure_tags))
     if found and target.same_network is not None:
@@ -255,6 +254,7 @@ def aimed_at(target: Target, node: NodeClass) -> int:
     return found
 
 
+@lru_cache(maxsize=1 << 16)
 def cluster_of_tag(tag: str) -> tuple[str, str] | None:
     """Cluster name (perhaps cut short) and hash in GKE's own node tag; None for any other tag."""
     if not tag.endswith("-node"):
@@ -285,10 +285,12 @@ def _unstated(other: tuple[str, ...], family: Family) -> Side:
 _UNDERSTAND = "correct the asset, or export it again"
 
 
-def compile_vpc_rule(rule: FirewallRule, direction: Direction, family: Family) -> Compiled | None:
+def compile_vpc_rule(
+    rule: FirewallRule, direction: Direction, family: Family, coverages: Coverages
+) -> Compiled | None:
     """A VPC rule; None if it can match no Pod packet of the family in this direction."""
     unclear = rule.unclear
-    covers = coverage(rule.layer4, family)
+    covers = coverages.of(rule.layer4, family)
     why: tuple[Why, ...] = ()
     if unclear:
         why = tuple((f"VPC firewall rule {rule.name}: {text}", _UNDERSTAND) for text in rule.problems)
@@ -365,8 +367,12 @@ class PolicyCompiler:
     """
 
     def __init__(
-        self, same_network: Callable[[str, str], int], group: Callable[[str], AddressGroup | None]
+        self,
+        same_network: Callable[[str, str], int],
+        group: Callable[[str], AddressGroup | None],
+        coverages: Coverages,
     ) -> None:
+        self._coverages = coverages
         self._same_network = same_network
         self._group = group
 
@@ -386,7 +392,7 @@ class PolicyCompiler:
         `applies` MAYBE caps every match. Only a rule that matches by VPC network depends on `network` here.
         """
         unclear = rule.unclear
-        covers = coverage(rule.layer4, family) if rule.layer4 else FULL
+        covers = self._coverages.of(rule.layer4, family) if rule.layer4 else FULL
         if "layer4" in unclear:
             covers = FULL
         if covers is None:

@@ -59,9 +59,29 @@ def numbered(number: int) -> Coverage:
     return _numbered[number]
 
 
+class Coverages:
+    """What lists of protocols and ports cover of the universe of one IP version; None if nothing of it.
+
+    Equal lists are usually one object, so that answers are kept by identity: hashing a list costs more.
+    """
+
+    __slots__ = ("_found",)
+
+    def __init__(self) -> None:
+        self._found: dict[tuple[int, Family], tuple[tuple[Layer4, ...], Coverage | None]] = {}
+
+    def of(self, layer4: tuple[Layer4, ...], family: Family) -> Coverage | None:
+        """The part of the universe that the list covers."""
+        key = (id(layer4), family)
+        found = self._found.get(key)
+        if found is None:
+            # The list is kept, so that its identity stays its own.
+            found = self._found[key] = (layer4, _coverage(layer4, family))
+        return found[1]
+
+
 @lru_cache(maxsize=1 << 14)
-def coverage(layer4: tuple[Layer4, ...], family: Family) -> Coverage | None:
-    """What protocols and ports cover of the universe; None if nothing of it."""
+def _coverage(layer4: tuple[Layer4, ...], family: Family) -> Coverage | None:
     slots: list[Spans] = []
     for slot, number in enumerate(_NUMBERS[family]):
         spans: list[tuple[int, int]] = []

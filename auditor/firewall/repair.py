@@ -209,8 +209,8 @@ class _Change:
 
     def _policy(self, policy: FirewallPolicy, priority: int) -> Repair:
         taken = {rule.priority for rule in policy.rules}
-        free = [p for p in range(priority - 1, max(-1, priority - 1 - len(taken) - len(self._parts)), -1)]
-        free = [p for p in free if p not in taken][: len(self._parts)]
+        lowest = max(-1, priority - 1 - len(taken) - len(self._parts))
+        free = [p for p in range(priority - 1, lowest, -1) if p not in taken][: len(self._parts)]
         attached = sorted({association.target for association in policy.associations if association.target})
         owner = f"the owner of firewall policy {policy.name}"
         if policy.kind == "hierarchical":
@@ -219,7 +219,7 @@ class _Change:
             owner += f" in project {project_of(canonical(policy.asset))}"
         if len(free) < len(self._parts):
             return self._by_hand(
-                f"no priority is free before rule {priority} of firewall policy {policy.name}: renumber its rules",
+                f"renumber firewall policy {policy.name}: no priority is free before its rule {priority}",
                 owner,
             )
         commands: list[str] = []
@@ -228,8 +228,8 @@ class _Change:
             commands.append(self._policy_command(policy, part, number))
             blocks.append(self._policy_block(policy, part, number))
         text = (
-            f"Allow exactly the denied Pod packets in firewall policy {policy.name}, before its rule {priority}; "
-            f"only {owner} can do so."
+            f"Allow exactly the denied Pod packets in firewall policy {policy.name}, before its rule "
+            f"{priority}; only {owner} can do so."
         )
         return Repair(self._direction, self._decided_by, text, "\n".join(commands), "\n".join(blocks), owner)
 

@@ -6,6 +6,7 @@ from bisect import bisect_left, bisect_right
 from typing import TYPE_CHECKING
 
 from auditor.firewall.compiled import (
+    GOTO,
     MAYBE,
     NO,
     YES,
@@ -135,6 +136,7 @@ class RuleList:
     """The rules of one policy, or of a VPC network, for one direction and IP version.
 
     Rules that target certain nodes are found by what they target, so that they cost other nodes nothing.
+    `rules` are all of them, in order; no group holds a goto_next at the end, which changes nothing.
     """
 
     __slots__ = (
@@ -144,12 +146,13 @@ class RuleList:
         "_by_secure_tag",
         "_by_tag",
         "_default_accounts",
+        "_for_all",
         "_networks",
         "_own",
         "_shared",
-        "_targeted",
         "common",
         "rules",
+        "targeted",
     )
 
     def __init__(self, rules: Iterable[Compiled]) -> None:
@@ -162,7 +165,8 @@ class RuleList:
         self._default_accounts: list[Compiled] = []
         self._by_network: list[Compiled] = []
         self._networks = False
-        for place, rule in enumerate(self.rules):
+        last = max((place for place, rule in enumerate(self.rules) if rule.kind != GOTO), default=-1)
+        for place, rule in enumerate(self.rules[: last + 1]):
             rule.place = place
             target = rule.target
             if target is None:
@@ -181,15 +185,16 @@ class RuleList:
             if not target.tags and not target.accounts:
                 (self._by_secure_tag if target.secure_tags else self._by_network).append(rule)
         self.common = Group(common)
-        self._targeted = len(common) < len(self.rules)
+        self.targeted = len(common) <= last
+        self._for_all = [self.common] if common else []
         self._shared: dict[tuple[object, ...], Group] = {}
         self._own: dict[tuple[object, ...], Group] = {}
 
     def groups(self, node: NodeClass) -> list[Group]:
         """The rules that concern the nodes: those for all, for their tags and accounts, for their cluster."""
-        found = [self.common] if self.common.hits else []
-        if not self._targeted:
-            return found
+        if not self.targeted:
+            return self._for_all
+        found = list(self._for_all)
         own: list[Compiled] = []
         if self._by_hash:
             if node.cluster_hash is not None:

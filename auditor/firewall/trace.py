@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.firewall.analyzer import Analyzer
     from auditor.firewall.chain import Chain, Step
     from auditor.firewall.compiled import Compiled
-    from auditor.firewall.rulelist import Group, Hit
+    from auditor.firewall.rulelist import RuleList
     from auditor.model.addresses import Family
     from auditor.model.evidence import Json
     from auditor.model.facts import NodeClass, NodeClasses, Pods
@@ -226,7 +226,7 @@ class _Walk:
         """One direction at a node."""
         chain = self._analyzer.chains.chain(node.network, node.region)
         implied = IMPLIED_EGRESS if direction == "EGRESS" else IMPLIED_INGRESS
-        matches = [self._matches(rules.groups(node)) for rules in chain.rules(direction, self._family)]
+        matches = [self._matches(rules, node) for rules in chain.rules(direction, self._family)]
         outcome = 0
         deciders: dict[Decider, None] = {}
         reasons: dict[str, None] = {}
@@ -249,20 +249,18 @@ class _Walk:
             reasons["; ".join(chain.unknown_order)] = None
         return DirectionTrace(verdict, None, found, stages, tuple(reasons))
 
-    def _matches(self, groups: list[Group]) -> list[tuple[Compiled, int]]:
+    def _matches(self, rules: RuleList, node: NodeClass) -> list[tuple[Compiled, int]]:
         """The rules of one step that match, in order, with how surely."""
-        hits: list[Hit] = []
-        for group in groups:
-            hits.extend(group.touching(self._source, self._destination))
-        hits.sort(key=lambda hit: hit[0])
         found = []
-        for _, rule, sure in hits:
+        for rule in rules.rules:
             matched = min(
-                YES if sure else MAYBE,
+                YES if rule.sure else MAYBE,
+                self._covered(rule),
                 self._end(rule, at_source=True),
                 self._end(rule, at_source=False),
-                self._covered(rule),
             )
+            if matched != NO and rule.target is not None:
+                matched = min(matched, aimed_at(rule.target, node))
             if matched != NO:
                 found.append((rule, matched))
         return found

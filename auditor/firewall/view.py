@@ -12,7 +12,7 @@ from auditor.firewall.decide import ALLOWED, BOUNDARY, DENIED, code
 from auditor.firewall.intervals import clip, union
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from auditor.firewall.chain import Chain
     from auditor.firewall.compiled import Compiled, Identity, Side
@@ -163,7 +163,7 @@ class View:
         self,
         solver: Solver,
         chain: Chain,
-        hits: Sequence[Sequence[Hit]],
+        hits: Mapping[int, Sequence[Hit]],
         direction: Direction,
         sources: Space,
         destinations: Space,
@@ -185,21 +185,22 @@ class View:
         ended = False
         order = chain.orders[0]
         for count, step in enumerate(order):
+            if ended or step not in hits:
+                continue
             start = len(self.rules)
-            if hits[step] and not ended:
-                stops = self._take(
-                    hits[step],
-                    sources.spans,
-                    destinations.spans,
-                    masks,
-                    cluster_hash,
-                    borne,
-                    complete=complete,
-                )
-                # Of two orders, only the steps that come first in both can end the walk for both.
-                ended = stops and (len(chain.orders) == 1 or count < chain.fixed)
+            stops = self._take(
+                hits[step],
+                sources.spans,
+                destinations.spans,
+                masks,
+                cluster_hash,
+                borne,
+                complete=complete,
+            )
+            # Of two orders, only the steps that come first in both can end the walk for both.
+            ended = stops and (len(chain.orders) == 1 or count < chain.fixed)
             ranges[step] = (start, len(self.rules))
-        self._orders = [[ranges[step] for step in each] for each in chain.orders]
+        self._orders = [[ranges[step] for step in each if step in ranges] for each in chain.orders]
         self.sources, self.source_masks = masks[0].pieces(sources)
         self.destinations, self.destination_masks = masks[1].pieces(destinations)
 
@@ -239,6 +240,16 @@ class View:
                         return kind != GOTO and not jumped
             jumped = jumped or kind == GOTO
         return False
+
+    @property
+    def uniform(self) -> bool:
+        """Whether all packets meet the same rules."""
+        return len(self.source_masks) == len(self.destination_masks) == 1
+
+    @property
+    def allowed(self) -> bool:
+        """Whether all packets meet the same rules, and are allowed."""
+        return self.uniform and self.ruling(0, 0).result.allowed
 
     def ruling(self, source: int, destination: int) -> Ruling:
         """What becomes of packets from a piece with one mask to a piece with another."""

@@ -92,6 +92,7 @@ class PoolPods:
 
     `ranges` are CIDRs, `ipv4_block` and `ipv6_block` the prefix lengths of the block that each node gets
     (None: the pool has no Pods of that family). `resolved` is False if some range of the pool is unresolved.
+    On an Autopilot cluster whose node pools the API does not show, one named `autopilot` stands for them.
     """
 
     name: str

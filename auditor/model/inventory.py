@@ -155,7 +155,6 @@ class Inventory(Protocol):
     digest: str
     counts: Mapping[str, int]
     gaps: tuple[Gap, ...]
-    coverage: Coverage
     clusters: tuple[ClusterEntry, ...]
     networks: Mapping[str, Network]
     subnetworks: Mapping[str, Subnetwork]
@@ -165,6 +164,11 @@ class Inventory(Protocol):
     address_groups: Mapping[str, AddressGroup]
     ancestors: Mapping[str, tuple[str, ...]]
     project_numbers: Mapping[str, str]
+
+    @property
+    def coverage(self) -> Coverage:
+        """What was looked at."""
+        ...
 
     def decode(self, entry: ClusterEntry) -> Cluster:
         """The cluster's data, read back and brought to form. Cheap to repeat, nothing is kept."""

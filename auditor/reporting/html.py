@@ -498,54 +498,49 @@ class _Page:
         strings = self.strings
         projects, locations, folders, names = _Interned(), _Interned(), _Interned(), _Interned()
         types, baselines = _Interned(), _Interned([""])
-        resources: dict[str, list[Any]] = {"short": [], "project": [], "location": [], "name": [], "type": []}
+        resources = []
         for number, ref in enumerate(self.refs):
             places = self._places_of(number)[1:] if _PLAIN.fullmatch(ref.name) else ()
-            resources["short"].append(shown(self.shorts[number]))
-            resources["project"].append(projects(shown(ref.project)))
-            resources["location"].append(locations(shown(ref.location)))
-            resources["name"].append(names(_templated(shown(ref.name), places)))
-            resources["type"].append(types(shown(ref.type)))
-        clusters: dict[str, list[Any]] = {
-            key: []
-            for key in (
-                "state",
-                "reasons",
-                "folder",
-                "status",
-                "version",
-                "visibility",
-                "autopilot",
-                "dataplane_v2",
+            resources.append(
+                (
+                    shown(self.shorts[number]),
+                    projects(shown(ref.project)),
+                    locations(shown(ref.location)),
+                    names(_templated(shown(ref.name), places)),
+                    types(shown(ref.type)),
+                )
             )
-        }
+        clusters = []
         for number, cluster in enumerate(self.clusters):
-            places, facts = self._places_of(number), cluster.facts
-            clusters["state"].append(self.state_names(cluster.readiness.state))
-            clusters["reasons"].append(
-                [strings(_templated(shown(reason), places)) for reason in cluster.readiness.reasons]
+            places, facts, readiness = self._places_of(number), cluster.facts, cluster.readiness
+            clusters.append(
+                (
+                    self.state_names(readiness.state),
+                    [strings(_templated(shown(reason), places)) for reason in readiness.reasons],
+                    folders(shown(cluster.folder)),
+                    strings(shown(cluster.status)),
+                    strings(shown((facts and facts.versions.control_plane) or "")),
+                    strings((facts and facts.visibility.state) or ""),
+                    int(cluster.autopilot),
+                    int(cluster.dataplane_v2),
+                )
             )
-            clusters["folder"].append(folders(shown(cluster.folder)))
-            clusters["status"].append(strings(shown(cluster.status)))
-            clusters["version"].append(strings(shown((facts and facts.versions.control_plane) or "")))
-            clusters["visibility"].append(strings((facts and facts.visibility.state) or ""))
-            clusters["autopilot"].append(int(cluster.autopilot))
-            clusters["dataplane_v2"].append(int(cluster.dataplane_v2))
         severities = list(SEVERITY_MARKS)
-        rank = {severity: number for number, severity in enumerate(severities)}
-        findings: dict[str, Any] = {
-            key: []
-            for key in ("state", "severity", "rule", "resource", "subject", "message", "baseline", "waiver")
-        }
-        for state, result, resource, rule in self.listed:
-            findings["state"].append(state)
-            findings["severity"].append(rank[result.severity])
-            findings["rule"].append(rule)
-            findings["resource"].append(resource)
-            findings["subject"].append(0 if result.subject is None else strings(shown(result.subject)))
-            findings["message"].append(strings(self._about(result, resource, shown(result.message))))
-            findings["baseline"].append(0 if result.baseline is None else baselines(result.baseline))
-            findings["waiver"].append(-1 if result.waiver is None else self._waiver(result.waiver))
+        rank: dict[str, int] = {severity: number for number, severity in enumerate(severities)}
+        rows = [
+            (
+                state,
+                rank[result.severity],
+                rule,
+                resource,
+                0 if result.subject is None else strings(shown(result.subject)),
+                strings(self._about(result, resource, shown(result.message))),
+                0 if result.baseline is None else baselines(result.baseline),
+                -1 if result.waiver is None else self._waiver(result.waiver),
+            )
+            for state, result, resource, rule in self.listed
+        ]
+        findings = _columns("state severity rule resource subject message baseline waiver", rows)
         findings["digits"], findings["fingerprint"] = self._fingerprints()
         rules = [
             {
@@ -575,8 +570,10 @@ class _Page:
                 "names": names.items,
                 "types": types.items,
                 "baselines": baselines.items,
-                "resources": resources,
-                "clusters": clusters,
+                "resources": _columns("short project location name type", resources),
+                "clusters": _columns(
+                    "state reasons folder status version visibility autopilot dataplane_v2", clusters
+                ),
                 "findings": findings,
                 "strings": strings.items,
             }
@@ -718,12 +715,12 @@ class _Page:
             key=lambda item: (-item[1]["degraded"], -item[1]["blocked"], -item[1].total(), item[0]),
         )
         rows = [(folder, count, False) for folder, count in ordered[:_STATIC_FOLDERS]]
+        widest = max((count.total() for _, count, _ in rows), default=1)
         rest: Counter[str] = Counter()
         for _, count in ordered[_STATIC_FOLDERS:]:
             rest.update(count)
         if rest:
             rows.append((_counted(len(ordered) - _STATIC_FOLDERS, "other folder"), rest, True))
-        widest = max((count.total() for _, count, _ in rows), default=1)
         return {
             "rows": [
                 {
@@ -731,7 +728,7 @@ class _Page:
                     "rest": is_rest,
                     "total": count.total(),
                     "counts": count,
-                    "segments": _segments(count, widest, list(self.state_names.items)),
+                    "segments": [] if is_rest else _segments(count, widest, self.state_names.items),
                 }
                 for folder, count, is_rest in rows
             ],
@@ -754,23 +751,31 @@ class _Page:
     def _next_steps(self) -> list[dict[str, Any]]:
         """What to type next: mend the worst failure, switch on what is ready, close the first gap."""
         steps: list[dict[str, Any]] = []
-        ready = {n for n, c in enumerate(self.clusters) if c.readiness.state == "ready"}
+        states = [cluster.readiness.state for cluster in self.clusters]
+        ready = {number for number, state in enumerate(states) if state == "ready"}
         switch = self.rules.index.get(_SWITCH_RULE, -1)
-        for state, result, resource, rule in self.listed:
-            remedy = result.remediation
-            # Turning visibility on where it is ready is the next step, not the mending of a failure.
-            if state == _FAIL and remedy and remedy.commands and not (rule == switch and resource in ready):
-                where = self.shorts[resource]
-                steps.append(
-                    {
-                        "title": f"Mend the worst first: {result.rule} on {where}",
-                        "text": remedy.text,
-                        "commands": remedy.commands,
-                        "link": f"#f={result.fingerprint}",
-                        "more": f"{where}: the finding and its evidence",
-                    }
-                )
-                break
+        # Turning visibility on is a step of its own, and only where it breaks nothing.
+        mendable = (
+            row
+            for row in self.listed
+            if row[0] == _FAIL and row[3] != switch and row[1].remediation and row[1].remediation.commands
+        )
+        worst = min(
+            mendable,
+            key=lambda row: (-row[1].severity.rank, row[2] >= len(states) or states[row[2]] != "degraded"),
+            default=None,
+        )
+        if worst and (remedy := worst[1].remediation):
+            where = self.shorts[worst[2]]
+            steps.append(
+                {
+                    "title": f"Mend the worst first: {worst[1].rule} on {where}",
+                    "text": remedy.text,
+                    "commands": remedy.commands,
+                    "link": f"#f={_quoted(worst[1].fingerprint)}",
+                    "more": f"{where}: the finding and its evidence",
+                }
+            )
         commands = [
             command
             for state, result, resource, rule in self.listed
@@ -830,12 +835,26 @@ class _Page:
             "evidence": _evidence(result.evidence[:12]),
             "evidence_more": max(0, len(result.evidence) - 12),
             "waiver": result.waiver and _waiver_row(result.waiver),
+            "not_yet": self._not_yet(resource) if result.rule == _SWITCH_RULE and state == _FAIL else None,
         }
+
+    def _not_yet(self, resource: int) -> str | None:
+        """Why visibility should not be turned on yet, although a rule finds fault with its being off."""
+        if resource >= len(self.clusters) or self.clusters[resource].readiness.state == "ready":
+            return None
+        readiness = self.clusters[resource].readiness
+        return f"Not yet: the cluster is {readiness.state}. {' '.join(readiness.reasons)}".strip()
 
 
 def _quoted(text: str) -> str:
     """Text as part of a URL fragment, in the form in which the page knows it."""
     return quote(shown(text), safe="")
+
+
+def _columns(names: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
+    """The table turned on its side: for each name the values of that column."""
+    columns = zip(*rows, strict=True) if rows else [()] * len(names.split())
+    return dict(zip(names.split(), columns, strict=True))
 
 
 def _waiver_row(waiver: Waiver) -> dict[str, str]:

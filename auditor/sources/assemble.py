@@ -183,7 +183,8 @@ class _Assembly:
 
     def _project_numbers(self) -> dict[str, str]:
         for project, chain in self._taken.places.items():
-            self._taken.number(project, chain[0])
+            for one in self._taken.moved.get(project, (chain,)):
+                self._taken.number(project, one[0])
         numbers: dict[str, str] = {}
         for number, known in sorted(self._taken.numbers.items()):
             if len(known) > 1:
@@ -208,6 +209,7 @@ class _Assembly:
                 mine += record if record.__class__ is list else [record]
             table = {key: found if len(found) > 1 else found[0] for key, found in merged.items()}
         decided: dict[str, Record] = {}
+        mark = len(self._taken.gaps)
         for key, record in table.items():
             one = record if record.__class__ is not list else self._newest_of(kind, key, record)
             if one is None:
@@ -216,7 +218,15 @@ class _Assembly:
                 self._without_data(kind, one.name)
                 continue
             decided[key] = one
+        self._sort_gaps(mark)
         return decided
+
+    def _sort_gaps(self, mark: int) -> None:
+        """Bring the gaps from `mark` on into an order that does not depend on that of the assets."""
+        gaps = self._taken.gaps
+        gaps[mark:] = sorted(
+            gaps[mark:], key=lambda gap: (gap.scope, gap.asset_type or "", gap.reason, gap.hint)
+        )
 
     def _without_data(self, kind: str, name: str) -> None:
         self._taken.hole(kind, project_of(canonical(name)), name)
@@ -445,6 +455,7 @@ class _Assembly:
         self, table: Mapping[str, Record], numbers: Mapping[str, str]
     ) -> dict[str, tuple[FirewallRule, ...]]:
         grouped: dict[str, list[FirewallRule]] = {}
+        mark = len(self._taken.gaps)
         for record in table.values():
             rule: FirewallRule = record.payload
             if rule.problems:
@@ -454,6 +465,7 @@ class _Assembly:
                 grouped[rule.network] = [rule]
             else:
                 found.append(rule)
+        self._sort_gaps(mark)
         for rule in grouped.pop("", ()):
             self._taken.hole(model.FIREWALL, project_of(canonical(rule.asset)), rule.asset)
         joined: dict[str, list[FirewallRule]] = {}

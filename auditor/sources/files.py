@@ -36,6 +36,9 @@ LONGEST = 256 << 20
 _GZIP = b"\x1f\x8b"
 _ZSTD = b"\x28\xb5\x2f\xfd"
 _ZSTD_STEP = 4096  # a block of four bytes can stand for 128 KiB: little goes in, so that little comes out
+_MAGIC = 32
+"""How far into a file a null byte still says that it is no text (UTF-16 without a mark included)."""
+
 _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = " \t\r\n"
@@ -278,9 +281,9 @@ def _values(label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callab
     if head.startswith(_BOM):
         stream.read(len(_BOM))
         head = head[len(_BOM) :]
-    if b"\0" in head:
+    if b"\0" in head[:_MAGIC]:
         raise UnusableError(
-            "is binary, neither text nor gzip nor zstd",
+            "is binary, neither UTF-8 text nor gzip nor zstd",
             hint="give JSON as Cloud Asset Inventory or gcloud writes it, plain or compressed",
             place=label,
         )
@@ -522,7 +525,7 @@ class _Cutter:
 
     def _pass_over(self, number: int, error: Exception) -> None:
         """Leave out a value that is no JSON: up to where its brackets balance, or there is no way on."""
-        end = self._balance() if self._text[self._at] in "{[" else None
+        end = self._balance() if self._text[self._at : self._at + 1] in ("{", "[") else None
         why = (
             "it is nested too deeply"
             if isinstance(error, RecursionError)

@@ -103,6 +103,8 @@ class Recogniser:
             if check is None and self._check is not None:
                 self._check.line(raw)
         else:
+            if check is not None:
+                check.line(raw)
             self.document(number, value)
 
     def document(self, number: int, value: Json) -> None:
@@ -140,6 +142,8 @@ class Recogniser:
 
     def malformed(self, number: int, why: str, raw: bytes) -> None:
         """A line, document or element that cannot be parsed."""
+        if self._check is not None:
+            self._check.line(raw)
         kind = _TYPE.search(raw)
         project = _NAME.search(raw)
         place = self.place(number)

@@ -66,8 +66,16 @@ def test_a_rule_that_holds_passes_with_its_sentence_and_evidence(tmp_path: Path)
 def test_a_failure_says_what_where_and_how_to_mend_it(tmp_path: Path) -> None:
     text = rule(
         checks=CHECKS.format(expect="visibility.state == 'off'"),
-        passing="passing: ok\nevidence: [{path: visibility.state, expected: 'off'}, {path: cluster.networkConfig}]",
-        remediation="remediation: {text: Do it., cost: It costs., commands: ['fix {resource.short_name} --in={resource.location}']}",
+        passing="""\
+        passing: ok
+        evidence: [{path: visibility.state, expected: "off"}, {path: cluster.networkConfig}]
+        """,
+        remediation="""\
+        remediation:
+          text: Do it.
+          cost: It costs.
+          commands: ["fix {resource.short_name} --in={resource.location}"]
+        """,
     )
     result = one(pack(tmp_path / "p", text))
     assert (result.verdict, result.message) == (Verdict.FAIL, "Broken on checkout (1.33.5-gke.100).")
@@ -139,7 +147,7 @@ def test_an_unknown_fact_that_does_not_matter_changes_nothing(tmp_path: Path) ->
 def test_the_reasons_are_those_of_what_is_missing_each_once(tmp_path: Path) -> None:
     masked = Masquerade(
         "x", None, None, (),
-        (Unknown("masquerade.uncovered", "No evidence.", "run kubectl"), Unknown("masquerade.non_masquerade", "B.", "b")),
+        (Unknown("masquerade.uncovered", "None.", "ask kubectl"), Unknown("masquerade.basis", "B", "b")),
     )  # fmt: skip
     about = facts(visibility=unknown_visibility(), masquerade=masked)
     loaded = pack(
@@ -150,7 +158,7 @@ def test_the_reasons_are_those_of_what_is_missing_each_once(tmp_path: Path) -> N
     )
     assert one(loaded, about=about).reasons == (
         "networkConfig is absent. — export it again",
-        "No evidence. — run kubectl",
+        "None. — ask kubectl",
     )
 
 
@@ -175,7 +183,7 @@ def test_where_a_rule_does_not_apply_it_says_why_and_where_that_is_unknown_so_is
     tmp_path: Path,
 ) -> None:
     applies = "applies_to: {kind: cluster, when: visibility.state == 'off', otherwise: Not here.}"
-    loaded = pack(tmp_path / "p", rule(applies_to=applies, expect="false"))
+    loaded = pack(tmp_path / "p", rule(applies_to=applies, expect="network.mtu == 1"))
     assert one(loaded).verdict is Verdict.NOT_APPLICABLE
     assert one(loaded).message == "Not here."
     assert one(loaded, about=facts(visibility=unknown_visibility())).verdict is Verdict.UNKNOWN
@@ -370,6 +378,41 @@ def any_facts(draw: st.DrawFn) -> ClusterFacts:
         network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), ()),
         windows=WindowsPools(draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)), ()),
     )
+
+
+INCOMPLETE = {
+    "windows": lambda items, gaps: facts(windows=WindowsPools(tuple(f"w{n}" for n in items), (), gaps)),
+    "masquerade": lambda items, gaps: facts(
+        masquerade=Masquerade(
+            "b", None, tuple(Uncovered(f"10.{n}.0.0/16", ("x",), "o", ()) for n in items), (), gaps
+        )
+    ),
+    "versions": lambda items, gaps: facts(
+        versions=Versions("1.30", tuple(PoolVersion(f"p{n}", f"1.{n}") for n in items), (), gaps)
+    ),
+}
+LISTS = {"windows": "windows.pools", "masquerade": "masquerade.uncovered", "versions": "versions.pools"}
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.sampled_from(sorted(LISTS)), st.lists(st.integers(10, 20), unique=True), st.lists(st.integers(10, 20))
+)
+def test_a_list_that_may_lack_elements_never_says_that_all_is_well(
+    name: str, items: list[int], others: list[int]
+) -> None:
+    gap = Unknown(LISTS[name], "One could not be read.", "read it")
+    judge = Judge([BUNDLED])
+    partial = judge.cluster(REF, DATA, INCOMPLETE[name](items, (gap,)))
+    whole = judge.cluster(REF, DATA, INCOMPLETE[name]([*items, *others], ()))
+    after = {(one.rule, one.subject): one.verdict for one in whole}
+    worst = verdicts(whole)
+    for result in partial:
+        if result.verdict is Verdict.FAIL:
+            assert after[(result.rule, result.subject)] is Verdict.FAIL
+        elif result.verdict is not Verdict.UNKNOWN:
+            assert worst[result.rule] is result.verdict
+    assert any("One could not be read." in reason for one in partial for reason in one.reasons)
 
 
 def verdicts(results: list[Result]) -> dict[str, Verdict]:

@@ -72,7 +72,7 @@ def test_a_misspelt_field_in_a_message_has_its_place_in_the_message(tmp_path: Pa
     [
         ({"title": "tilte: A rule"}, "2:1", "the key `tilte` is unknown here", "did you mean `title`?"),
         ({"title": "# no title"}, "1:1", "the key `title` is missing", "docs/writing-rules.md"),
-        ({"title": "title: 5"}, "2:8", "title: this must be text, not `5`", "docs/writing-rules.md"),
+        ({"title": "title: 5"}, "2:8", "title: this must be text, not `5`", "put it in quotes"),
         ({"title": "title: ''"}, "2:8", "title: this must not be empty", "docs/writing-rules.md"),
         (
             {"title": f"title: {'x' * 121}"},
@@ -112,6 +112,12 @@ def test_a_misspelt_field_in_a_message_has_its_place_in_the_message(tmp_path: Pa
             "6:35",
             "must give true or false",
             "true or false",
+        ),
+        (
+            {"examples": "examples: {pass: [{name: a}], fail: [{name: b}], unkown: []}"},
+            "12:50",
+            "the key `unkown` is unknown here",
+            "did you mean `unknown`?",
         ),
         ({"checks": "checks: []"}, "7:9", "checks: at least one is needed here", "docs/writing-rules.md"),
         (

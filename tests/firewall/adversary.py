@@ -122,11 +122,11 @@ def organisation(random: Random) -> Organisation:
     """One organisation with a cluster of one to three pools in a shared VPC network."""
     six = random.random() < 0.25
     pools = node_pools(random, six=six)
-    writer = Writer(random, six=six)
+    writer = Writer(random, six=six, crowded=random.random() < 0.08)
     assets = projects()
     if random.random() < 0.85:
         assets.append(network(random))
-    for number in range(random.randrange(9)):
+    for number in range(writer.count(0, 9)):
         rule = writer.vpc_rule(f"rule-{number}")
         assets.append(asset(FIREWALL, f"projects/host/global/firewalls/{rule['name']}", rule, HOST_ANCESTORS))
     if random.random() < 0.5:
@@ -195,9 +195,14 @@ def network(random: Random) -> Json:
 class Writer:
     """Writes random rules and policies."""
 
-    def __init__(self, random: Random, *, six: bool) -> None:
+    def __init__(self, random: Random, *, six: bool, crowded: bool = False) -> None:
         self.random = random
         self.six = six
+        self.crowded = crowded
+
+    def count(self, low: int, high: int) -> int:
+        """How many rules to write; in a crowd so many that looking at each would be slow."""
+        return self.random.randrange(30, 60) if self.crowded else self.random.randrange(low, high)
 
     def chance(self, share: float) -> bool:
         return self.random.random() < share
@@ -229,6 +234,8 @@ class Writer:
         rule["selfLink"] = f"https://www.googleapis.com/compute/v1/projects/host/global/firewalls/{name}"
         rule["denied" if self.chance(0.4) else "allowed"] = self.layer4("IPProtocol")
         priority = self.random.choice((None, 1000, 1000, 999, 900, 0, 65534, 65535))
+        if self.crowded:
+            priority = self.random.randrange(990, 1010)
         if priority is not None:
             rule["priority"] = priority
         direction = self.random.choice((None, "INGRESS", "INGRESS", "EGRESS"))
@@ -300,7 +307,7 @@ class Writer:
 
     def policy(self, name: str, targets: list[str]) -> Json:
         rules: list[Json] = []
-        for number in range(self.random.randrange(1, 6)):
+        for number in range(self.count(1, 6)):
             rule = self.policy_rule(f"{name}-{number}")
             equal = {r["action"] for r in rules if r["priority"] == rule["priority"]} | {rule["action"]}
             if len(equal) == 1 or equal == {"allow", "deny"}:
@@ -332,7 +339,7 @@ class Writer:
         )
         match: Json = {"layer4Configs": self.layer4("ipProtocol")}
         rule: Json = {
-            "priority": self.random.choice((0, 1, 2, 3, 4, 5)),
+            "priority": self.random.randrange(60 if self.crowded else 6),
             "direction": direction,
             "action": action,
         }
@@ -602,8 +609,10 @@ def obscure(random: Random, subject: Organisation) -> Organisation:
             types.add(kind)
             hierarchy |= kind == POLICY
         elif loss == 3:
-            hidden = random.choice(({"secure_tags": None}, {"cluster_hash": None}))
-            pools = tuple(replace(pool, **hidden) for pool in pools)
+            if random.random() < 0.5:
+                pools = tuple(replace(pool, secure_tags=None) for pool in pools)
+            else:
+                pools = tuple(replace(pool, cluster_hash=None) for pool in pools)
         else:
             garble(random, [*assets, *(answer["data"] for answer in effective)])
     return Organisation(pools, assets, effective, Unread(frozenset(types), hierarchy))

@@ -8,8 +8,18 @@ from random import Random
 import pytest
 
 from auditor.firewall import Analyzer
-from tests.firewall.adversary import concretise, obscure, organisation
+from tests.firewall.adversary import (
+    NETWORK_KEY,
+    OTHER_NETWORK,
+    OTHER_REGION,
+    REGION,
+    concretise,
+    obscure,
+    organisation,
+    packets,
+)
 from tests.firewall.comparison import (
+    Regions,
     analyse,
     analyse_facts,
     classes_of,
@@ -64,9 +74,33 @@ def test_one_analyzer_answers_each_cluster_as_one_of_its_own_would() -> None:
         subject = organisation(random)
         analyzer = Analyzer(inventory_of(subject))
         for number in range(4):
-            other = replace(subject, pools=organisation(random).pools)
+            place = {"network": random.choice((NETWORK_KEY, OTHER_NETWORK))}
+            place |= {"region": random.choice((REGION, OTHER_REGION))}
+            strangers = (replace(pool, **place) for pool in organisation(random).pools)
+            other = replace(subject, pools=tuple(strangers))
             pods, classes = pods_of(other.pools), classes_of(other.pools)
             assert analyzer.traffic(pods, classes) == analyse(other), (seed, number)
+
+
+@pytest.mark.parametrize(("pairs", "boxes"), [(0, 10**6), (3, 10**6), (10**6, 0), (10**6, 20)])
+def test_a_limit_of_work_leaves_packets_undecided_and_no_answer_wrong(
+    pairs: int, boxes: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("auditor.firewall.analyzer.PAIR_LIMIT", pairs)
+    monkeypatch.setattr("auditor.firewall.analyzer.BOX_LIMIT", boxes)
+    given_up = 0
+    for seed in range(15):
+        random = Random(3_000_000 + seed)  # noqa: S311
+        subject = organisation(random)
+        traffic, simulator = analyse(subject), subject.simulator()
+        every = list(packets(subject))
+        for packet in random.sample(every, min(40, len(every))):
+            for scope in (traffic.any_node, traffic.same_node):
+                if scope is traffic.any_node or packet.same_node:
+                    told = Regions(scope).verdict(packet)
+                    assert told in ("unknown", simulator.verdict(packet)), seed
+        given_up += any("limit" in reason for reason in traffic.any_node.reasons)
+    assert given_up
 
 
 def test_a_pool_with_an_unresolved_range_is_never_surely_allowed() -> None:

@@ -14,7 +14,8 @@ organizations/1 > folders/11 > folders/12 (the cluster's own project lies in fol
     unread           asset types (last part) that were not read; `hierarchy`: nor the policies above
     pools, cluster   what differs from the ordinary pool
     packets          SOURCE > DESTINATION PROTOCOL[:PORT], with the verdict of both directions together and
-                     for each direction `allow by RULE`, or the list of rules that may decide it
+                     for each direction `allow by RULE`, or the list of rules that may decide it; `benign`
+                     for a denial that harms nobody
     traffic          verdicts of whole scopes, and of protocols in them
 """
 
@@ -201,6 +202,7 @@ def test_the_analysis_decides_as_documented(name: str) -> None:
                 if not held:
                     assert expected is None or str(expected).startswith("allow by ")
                 elif held[0].decided_by is not None:
+                    assert bool(held[0].benign) == line.get("benign", False)
                     check_direction({"deny"}, {named(held[0].decided_by)}, expected)
                 else:
                     check_direction({"allow", "deny"}, {named(each) for each in held[0].candidates}, expected)

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tests.firewall.packets import Packet, Pool
 
 DIRECTIONS: tuple[Direction, ...] = ("EGRESS", "INGRESS")
-SEEDS = range(60)
+SEEDS = range(25)
 
 
 def some_packets(subject: Organisation, random: Random, count: int) -> list[Packet]:
@@ -89,20 +89,20 @@ def test_stating_what_is_unknown_changes_no_answer() -> None:
 def test_random_organisations_reach_every_verdict_and_every_stage() -> None:
     verdicts: Counter[str] = Counter()
     deciders: Counter[tuple[str, str | None]] = Counter()
-    for seed in range(150):
+    for seed in range(120):
         random = Random(seed)  # noqa: S311
         subject = organisation(random)
         simulator = subject.simulator()
-        for packet in some_packets(subject, random, 30):
+        for packet in some_packets(subject, random, 20):
             verdicts[simulator.verdict(packet)] += 1
             for direction in DIRECTIONS:
                 outcomes = simulator.outcomes(direction, packet)
                 if len(outcomes) == 1:
                     deciders.update((o.decider.stage, o.decider.action) for o in outcomes)
-    assert min(verdicts[verdict] for verdict in ("allowed", "denied", "unknown")) > 500
+    assert min(verdicts[verdict] for verdict in ("allowed", "denied", "unknown")) > 200
     for stage in ("hierarchical", "system", "vpc", "network_global", "network_regional"):
         for action in ("allow", "deny"):
-            assert deciders[stage, action] > 5, (stage, action)
+            assert deciders[stage, action] > 2, (stage, action)
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(0, 32), st.integers(0, 2**32 - 1))

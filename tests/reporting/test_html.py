@@ -498,6 +498,32 @@ def test_the_next_steps_can_be_pasted() -> None:
     assert "Grant roles/cloudasset.viewer on folders/77." in steps
 
 
+def test_nobody_is_told_to_turn_visibility_on_where_that_would_break_something() -> None:
+    report = reports.all_verdicts()
+    text = text_of(page("all_verdicts"))
+    steps = text[text.index("What to do next") : text.index("Readiness by folder")]
+    assert "gcloud container clusters update ledger" not in steps
+    ledger = next(c for c in report.clusters if c.short_name == "ledger")
+    assert f"Not yet: the cluster is blocked. {ledger.readiness.reasons[0]}" in text
+    assert text.count("Not yet:") == 1  # sandbox-1 is ready
+    only = replace(
+        report, results=tuple(r for r in report.results if r.rule == "intranode-visibility-disabled")
+    )
+    text = text_of(b"".join(html.render(only)).decode())
+    assert "Mend the worst first" not in text
+
+
+def test_the_first_step_is_at_a_cluster_that_is_broken_now() -> None:
+    fine, broken = reports.cluster_ref("a-fine"), reports.cluster_ref("b-broken")
+    clusters = (
+        reports.cluster(fine, "working", facts_=None),
+        reports.cluster(broken, "degraded", ("Denied.",), facts_=None),
+    )
+    results = [reports.result("windows-node-pool", Verdict.FAIL, ref) for ref in (fine, broken)]
+    text = text_of(b"".join(html.render(reports.report(clusters, results))).decode())
+    assert "Mend the worst first: windows-node-pool on b-broken" in text
+
+
 def test_gaps_alike_are_told_once_and_none_is_left_out_unsaid() -> None:
     alike = tuple(Gap(f"projects/p{n}", SUBNETWORK, "Not exported.", "Export it.") for n in range(40))
     different = tuple(Gap("scope", None, f"Reason {n}.", "") for n in range(250))

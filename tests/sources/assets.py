@@ -28,7 +28,11 @@ def asset(
     kind: str, name: str, data: dict[str, Any] | None, *, time: str = TIME, ancestors: list[str] | None = None
 ) -> Asset:
     """One asset; `data` None leaves `resource` out."""
-    found: Asset = {"name": name, "assetType": kind, "ancestors": ANCESTORS if ancestors is None else ancestors}
+    found: Asset = {
+        "name": name,
+        "assetType": kind,
+        "ancestors": ANCESTORS if ancestors is None else ancestors,
+    }
     if data is not None:
         found["resource"] = {"version": "v1", "data": data}
     if time:
@@ -69,7 +73,9 @@ def cluster(
 
 def node_pool(cluster_asset: Asset, name: str, *, time: str = TIME, **fields: Any) -> Asset:
     """A NodePool asset of a cluster."""
-    return asset(model.NODE_POOL, f"{cluster_asset['name']}/nodePools/{name}", pool(name, **fields), time=time)
+    return asset(
+        model.NODE_POOL, f"{cluster_asset['name']}/nodePools/{name}", pool(name, **fields), time=time
+    )
 
 
 def compute(kind: str, path: str, data: dict[str, Any] | None, **rest: Any) -> Asset:
@@ -130,7 +136,9 @@ def hierarchy() -> list[Asset]:
     """The organization, a folder and two projects."""
     manager = "//cloudresourcemanager.googleapis.com"
     return [
-        asset(model.ORGANIZATION, f"{manager}/{ORGANIZATION}", {"name": ORGANIZATION}, ancestors=[ORGANIZATION]),
+        asset(
+            model.ORGANIZATION, f"{manager}/{ORGANIZATION}", {"name": ORGANIZATION}, ancestors=[ORGANIZATION]
+        ),
         asset(model.FOLDER, f"{manager}/folders/55", {"name": "folders/55"}, ancestors=ANCESTORS[1:]),
         asset(model.PROJECT, f"{manager}/projects/svc", {"projectId": "svc", "projectNumber": NUMBER}),
         asset(
@@ -153,7 +161,9 @@ def organisation() -> list[Asset]:
         *hierarchy(),
         cluster("a"),
         cluster("b", location="zones/europe-west1-b", nodePools=[pool("x"), pool("y")]),
-        *in_host(network(), subnetwork(), firewall(), firewall("deny", allowed=[], denied=[{"IPProtocol": "all"}])),
+        *in_host(
+            network(), subnetwork(), firewall(), firewall("deny", allowed=[], denied=[{"IPProtocol": "all"}])
+        ),
         policy(),
     ]
 
@@ -171,7 +181,9 @@ def ndjson(assets: Iterable[Asset]) -> bytes:
 
 def write(path: Path, content: Any, *, compression: str = "") -> str:
     """Write bytes, text, or a value as JSON; the path as a SOURCE."""
-    data = content if isinstance(content, bytes) else str(content).encode() if isinstance(content, str) else None
+    data = (
+        content if isinstance(content, bytes) else str(content).encode() if isinstance(content, str) else None
+    )
     if data is None:
         data = json.dumps(content, indent=2).encode()
     if compression == "gz":
@@ -186,8 +198,10 @@ def write(path: Path, content: Any, *, compression: str = "") -> str:
 def api(one: Asset) -> dict[str, Any]:
     """An asset as gcloud prints the resource."""
     service, _, path = str(one["name"]).removeprefix("//").partition("/")
-    host = "https://container.googleapis.com/v1" if service.startswith("container") else (
-        "https://www.googleapis.com/compute/v1"
+    host = (
+        "https://container.googleapis.com/v1"
+        if service.startswith("container")
+        else ("https://www.googleapis.com/compute/v1")
     )
     kinds = {
         model.NETWORK: "compute#network",

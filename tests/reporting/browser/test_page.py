@@ -54,7 +54,9 @@ def test_axe_finds_no_violation_in_any_view(open_page: Open, axe: str, name: str
     for fragment in fragments:
         page.evaluate("hash => { location.hash = hash }", fragment)
         expect(page.get_by_text("Reading the details")).to_have_count(0)
-        result: dict[str, Any] = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+        # The summary is the same in every view: once is enough.
+        part = "document" if fragment == "#findings" else "document.querySelector('.view:not([hidden])')"
+        result: dict[str, Any] = page.evaluate(f"axe.run({part}, {{resultTypes: ['violations']}})")
         found = [(v["id"], [n["html"] for n in v["nodes"]][:3]) for v in result["violations"]]
         assert not found, fragment
 
@@ -147,6 +149,18 @@ def test_a_fingerprint_opens_its_finding_with_fix_evidence_and_asset(open_page: 
     assert DENIED.resource.name in text
     assert DENIED.fingerprint in text
     assert "every node restart" in text
+
+
+def test_the_command_that_would_break_a_cluster_carries_a_warning(open_page: Open) -> None:
+    page = open_page(fragment="#rule=intranode-visibility-disabled&q=ledger").page
+    page.locator("#findings-list a").first.click()
+    expect(page.locator(".pane .warn")).to_contain_text(
+        "Not yet: the cluster is blocked. Pod range 10.200.0.0/20"
+    )
+    page.evaluate("location.hash = '#rule=intranode-visibility-disabled&q=sandbox'")
+    page.locator("#findings-list a").first.click()
+    expect(page.locator(".pane pre")).not_to_have_count(0)
+    expect(page.locator(".pane .warn")).to_have_count(0)
 
 
 def test_an_unknown_fingerprint_is_said_to_be_unknown(open_page: Open) -> None:
@@ -250,6 +264,16 @@ def test_nothing_runs_over_the_side_of_narrow_and_wide_screens(
         page.evaluate("hash => { location.hash = hash }", fragment)
         expect(page.get_by_text("Reading the details")).to_have_count(0)
         assert page.evaluate("document.documentElement.scrollWidth") == width, fragment
+    page.evaluate("location.hash = '#findings'")
+    gaps = page.evaluate(
+        """() => {
+            const rows = [...document.querySelectorAll("#findings-list .row")];
+            const boxes = rows.map((row) => row.getBoundingClientRect());
+            return boxes.slice(1).map((box, i) => box.top - boxes[i].bottom);
+        }"""
+    )
+    assert gaps
+    assert all(abs(gap) < 1 for gap in gaps)
 
 
 def test_hostile_text_is_harmless_and_visible(open_page: Open) -> None:

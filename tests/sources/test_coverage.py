@@ -1,0 +1,290 @@
+"""What an absence means."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditor.model import inventory as model
+from auditor.model.inventory import Gap
+from auditor.sources import from_assets, load
+from auditor.sources.snapshot import Header, write
+from auditor.sources.wording import USED
+from tests.sources import assets as make
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from auditor.sources.inventory import AssetInventory
+
+
+def _snapshot(path: Path, assets: list[make.Asset], **header: Any) -> AssetInventory:
+    stated = Header(
+        **{"scopes": (make.ORGANIZATION,), "asset_types": frozenset(USED), "read_time": make.TIME, **header}
+    )
+    return load([make.write(path / "snapshot", b"".join(write(stated, assets)))])
+
+
+def test_a_type_of_which_an_asset_is_there_was_read() -> None:
+    coverage = from_assets([make.cluster("a"), make.firewall()]).coverage
+    assert coverage.read(model.FIREWALL, "host")
+    assert coverage.read(model.FIREWALL, "")
+    assert not coverage.read(model.NETWORK, "host")
+
+
+def test_a_type_that_is_absent_is_not_known_to_be_empty() -> None:
+    coverage = from_assets([make.cluster("a")]).coverage
+    for kind in USED:
+        assert coverage.read(kind, "svc") is (kind == model.CLUSTER)
+    gap = coverage.why_not(model.FIREWALL, "host")
+    assert gap.scope == "projects/host"
+    assert "--complete" in gap.hint
+    assert "--asset-types=compute.googleapis.com/Firewall" in gap.hint
+
+
+def test_the_users_word_covers_every_type_but_tag_bindings() -> None:
+    coverage = from_assets([make.cluster("a")], complete=True).coverage
+    for kind in USED:
+        assert coverage.read(kind, "host") is (kind != model.TAG_BINDING)
+    assert coverage.hierarchy_read("host")
+    assert coverage.every_cluster_read()
+    assert "--complete does not" in coverage.why_not(model.TAG_BINDING, "host").hint
+
+
+def test_the_hierarchy_was_read_when_the_organization_and_a_policy_are_there() -> None:
+    placed = make.in_host(make.network())
+    organization, policy = make.hierarchy()[0], make.policy()
+    assert from_assets([*placed, organization, policy]).coverage.hierarchy_read("host")
+    assert not from_assets([*placed, organization]).coverage.hierarchy_read("host")
+    assert not from_assets([*placed, policy]).coverage.hierarchy_read("host")
+    assert not from_assets([organization, policy]).coverage.hierarchy_read("host")
+
+
+def test_the_organization_of_someone_else_does_not_count() -> None:
+    elsewhere = {**make.network(), "ancestors": ["projects/5678", "organizations/1"]}
+    assert not from_assets([elsewhere, make.hierarchy()[0], make.policy()]).coverage.hierarchy_read("host")
+
+
+def test_every_cluster_was_read_with_the_organization() -> None:
+    assert from_assets(make.organisation()).coverage.every_cluster_read()
+    assert not from_assets([make.cluster("a"), make.network()]).coverage.every_cluster_read()
+    unplaced = {**make.network("projects/nowhere/global/networks/n"), "ancestors": []}
+    assert not from_assets([*make.organisation(), unplaced]).coverage.every_cluster_read()
+
+
+def test_a_line_that_was_lost_may_have_been_a_rule_of_that_project(tmp_path: Path) -> None:
+    line = make.ndjson([make.firewall("lost")])[:-9]
+    source = make.write(tmp_path / "f", make.ndjson(make.organisation()) + line + b"\n")
+    for complete in (False, True):
+        coverage = load([source], complete=complete).coverage
+        assert not coverage.read(model.FIREWALL, "host")
+        assert coverage.read(model.FIREWALL, "svc")
+        assert coverage.read(model.FIREWALL_POLICY, "host")
+        assert f"{source}:12" in coverage.why_not(model.FIREWALL, "host").reason
+
+
+def test_a_line_of_which_nothing_is_known_may_have_been_anything(tmp_path: Path) -> None:
+    source = make.write(tmp_path / "f", make.ndjson(make.organisation()) + b'{"na\n')
+    coverage = load([source], complete=True).coverage
+    assert not any(coverage.read(kind, "host") for kind in USED)
+    assert not coverage.hierarchy_read("host")
+    assert not coverage.every_cluster_read()
+
+
+def test_a_rule_without_data_is_a_gap_and_the_type_was_not_read() -> None:
+    inventory = from_assets(
+        [*make.organisation(), make.compute(model.FIREWALL, "projects/host/global/firewalls/f", None)]
+    )
+    assert not inventory.coverage.read(model.FIREWALL, "host")
+    assert any(gap.scope.endswith("/firewalls/f") for gap in inventory.gaps)
+
+
+def test_a_rule_of_no_known_network_may_be_of_any() -> None:
+    inventory = from_assets([*make.organisation(), make.firewall("odd", network=3)])
+    assert not inventory.coverage.read(model.FIREWALL, "host")
+    assert any(gap.scope.endswith("/firewalls/odd") for gap in inventory.gaps)
+
+
+# Snapshots
+
+
+def test_a_snapshot_says_which_types_were_read_in_which_scope(tmp_path: Path) -> None:
+    assets = [make.cluster("a"), *make.in_host(make.network(), make.subnetwork())]
+    inventory = _snapshot(tmp_path, assets)
+    coverage = inventory.coverage
+    for kind in USED:
+        assert coverage.read(kind, "host")
+        assert coverage.read(kind, "")
+        assert not coverage.read(kind, "of-another-organisation")
+    assert coverage.hierarchy_read("host")
+    assert coverage.every_cluster_read()
+    assert inventory.gaps == ()
+    assert inventory.scope == make.ORGANIZATION
+
+
+def test_a_type_that_a_snapshot_did_not_ask_for_was_not_read(tmp_path: Path) -> None:
+    types = frozenset(USED) - {model.FIREWALL_POLICY}
+    coverage = _snapshot(tmp_path, [make.cluster("a"), make.firewall()], asset_types=types).coverage
+    assert not coverage.read(model.FIREWALL_POLICY, "svc")
+    assert not coverage.hierarchy_read("svc")
+    assert coverage.read(model.FIREWALL, "svc")
+
+
+def test_an_asset_in_a_snapshot_does_not_make_its_type_read(tmp_path: Path) -> None:
+    header = {"asset_types": frozenset({model.CLUSTER}), "scopes": ("projects/svc",)}
+    coverage = _snapshot(tmp_path, [make.cluster("a"), make.firewall()], **header).coverage
+    assert not coverage.read(model.FIREWALL, "host")
+    assert coverage.read(model.CLUSTER, "svc")
+    assert not coverage.read(model.CLUSTER, "")
+    assert not coverage.every_cluster_read()
+
+
+@pytest.mark.parametrize("scope", ["projects/svc", "projects/1234", "folders/55", make.ORGANIZATION])
+def test_the_scope_of_a_snapshot_covers_what_is_below_it(scope: str, tmp_path: Path) -> None:
+    inventory = _snapshot(tmp_path, [make.cluster("a"), *make.in_host(make.network())], scopes=(scope,))
+    assert inventory.coverage.read(model.FIREWALL, "svc")
+    assert inventory.coverage.read(model.FIREWALL, "host") is (not scope.startswith("projects/"))
+    assert inventory.coverage.hierarchy_read("svc") is (scope == make.ORGANIZATION)
+    assert inventory.coverage.every_cluster_read() is (scope == make.ORGANIZATION)
+
+
+def test_a_project_outside_any_organization_has_nothing_above_it(tmp_path: Path) -> None:
+    alone = {**make.cluster("a"), "ancestors": ["projects/1234"]}
+    assert _snapshot(tmp_path, [alone], scopes=("projects/svc",)).coverage.hierarchy_read("svc")
+    assert not from_assets([alone, make.policy(), make.hierarchy()[0]]).coverage.hierarchy_read("svc")
+
+
+@pytest.mark.parametrize(
+    ("scope", "svc", "host"),
+    [
+        ("projects/svc", False, True),
+        ("projects/1234", False, True),
+        ("folders/55", False, False),
+        ("folders/1", True, True),
+        (make.ORGANIZATION, False, False),
+        ("somewhere", False, False),
+    ],
+)
+def test_a_gap_of_a_snapshot_withdraws_the_type_where_it_is(
+    scope: str, svc: bool, host: bool, tmp_path: Path
+) -> None:
+    gap = Gap(scope, model.FIREWALL, "permission denied", "grant it")
+    assets = [make.cluster("a"), *make.in_host(make.network(), make.subnetwork())]
+    inventory = _snapshot(tmp_path, assets, gaps=(gap,))
+    assert inventory.coverage.read(model.FIREWALL, "svc") is svc
+    assert inventory.coverage.read(model.FIREWALL, "host") is host
+    assert not inventory.coverage.read(model.FIREWALL, "")
+    assert gap in inventory.gaps
+    if not svc:
+        assert inventory.coverage.why_not(model.FIREWALL, "svc").reason == "permission denied"
+
+
+def test_a_snapshot_that_could_not_list_clusters_has_not_read_every_cluster(tmp_path: Path) -> None:
+    gap = Gap("projects/svc", model.CLUSTER, "zone x did not answer", "collect again")
+    inventory = _snapshot(tmp_path, [make.cluster("a"), *make.in_host(make.network())], gaps=(gap,))
+    assert not inventory.coverage.every_cluster_read()
+
+
+# Gaps
+
+
+def _gaps(inventory: AssetInventory, kind: str | None) -> list[Gap]:
+    return [gap for gap in inventory.gaps if gap.asset_type == kind]
+
+
+def test_a_missing_network_is_one_gap_for_all_its_clusters() -> None:
+    inventory = from_assets([make.cluster(f"c{index}") for index in range(9)])
+    (gap,) = _gaps(inventory, model.NETWORK)
+    assert gap.scope == f"//compute.googleapis.com/{make.NETWORK}"
+    assert "9 clusters" in gap.reason
+    assert "and 4 more" in gap.reason
+    assert "project host" in gap.reason
+    assert "gcloud compute networks describe vpc --project=host" in gap.hint
+    (gap,) = _gaps(inventory, model.SUBNETWORK)
+    assert "gcloud compute networks subnets describe nodes --region=europe-west1 --project=host" in gap.hint
+
+
+def test_subnetworks_of_pools_are_looked_for_too() -> None:
+    other = "projects/host/regions/europe-west1/subnetworks/other"
+    pools = [make.pool("x", networkConfig={"subnetwork": other})]
+    inventory = from_assets([*make.organisation(), make.cluster("c", nodePools=pools)])
+    assert [gap.scope for gap in inventory.gaps] == [f"//compute.googleapis.com/{other}"]
+
+
+def test_types_that_were_not_read_are_one_gap_each() -> None:
+    clusters = [
+        make.cluster(f"c{index}", networkConfig={"network": f"projects/p{index}/global/networks/n"})
+        for index in range(3)
+    ]
+    inventory = from_assets(clusters)
+    assert len(_gaps(inventory, model.FIREWALL)) == 1
+    assert len([gap for gap in _gaps(inventory, model.FIREWALL_POLICY) if "holds no" in gap.reason]) == 1
+
+
+def test_an_inventory_without_the_organization_says_that_it_looked_no_higher() -> None:
+    assets = [one for one in make.organisation() if one["assetType"] != model.ORGANIZATION]
+    (gap,) = from_assets(assets).gaps
+    assert gap.scope == make.ORGANIZATION
+    assert "above project host" in gap.reason
+    assert "--organization=99" in gap.hint
+    assert from_assets(assets, complete=True).gaps == ()
+
+
+def test_effective_firewalls_close_the_gaps_about_firewalls(tmp_path: Path) -> None:
+    answer = {"network": make.NETWORK, "firewalls": [make.api(make.firewall())], "firewallPolicys": []}
+    effective = make.write(tmp_path / "1", answer)
+    rest = make.write(
+        tmp_path / "2", make.ndjson([make.cluster("a"), *make.in_host(make.network(), make.subnetwork())])
+    )
+    assert load([rest, effective]).gaps == ()
+    assert {gap.asset_type for gap in load([rest]).gaps} == {
+        model.FIREWALL,
+        model.FIREWALL_POLICY,
+        model.ORGANIZATION,
+    }
+
+
+def test_no_cluster_at_all_is_a_gap_that_says_how_to_export_them() -> None:
+    (gap,) = from_assets([make.network()]).gaps
+    assert gap.asset_type == model.CLUSTER
+    assert "gcloud asset list" in gap.hint
+
+
+def test_an_address_group_that_is_not_there_is_a_gap() -> None:
+    rule = {
+        "priority": 1,
+        "direction": "INGRESS",
+        "action": "allow",
+        "match": {
+            "srcAddressGroups": ["projects/host/locations/global/addressGroups/g"],
+            "layer4Configs": [{"ipProtocol": "tcp"}],
+        },
+    }
+    group = make.asset(
+        model.ADDRESS_GROUP,
+        "//networksecurity.googleapis.com/projects/host/locations/global/addressGroups/g",
+        {"items": ["10.0.0.0/8"]},
+    )
+    group["ancestors"] = ["projects/5678", "folders/55", make.ORGANIZATION]
+    organisation = [*make.organisation(), make.policy("8", rules=[rule])]
+    (gap,) = from_assets(organisation).gaps
+    assert gap.asset_type == model.ADDRESS_GROUP
+    inventory = from_assets([*organisation, group])
+    assert inventory.gaps == ()
+    assert [one.items for one in inventory.address_groups.values()] == [("10.0.0.0/8",)]
+
+
+def test_parts_that_were_not_understood_are_gaps() -> None:
+    inventory = from_assets(
+        [*make.organisation(), *make.in_host(make.firewall("odd", sourceRanges=["10.0.0.0/99"]))]
+    )
+    (gap,) = inventory.gaps
+    assert gap.scope.endswith("/firewalls/odd")
+    assert "10.0.0.0/99" in gap.reason
+
+
+def test_hostile_names_are_quoted_in_commands() -> None:
+    config = {"network": "projects/p; rm -rf ~/global/networks/n'; id #"}
+    (gap,) = _gaps(from_assets([make.cluster("a", networkConfig=config)]), model.NETWORK)
+    assert "'p; rm -rf ~'" in gap.hint
