@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 import traceback
 from dataclasses import replace
@@ -349,7 +350,8 @@ def rules_list(**selection: object) -> int:
     from auditor.reporting.docs import listing
 
     chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
-    click.echo(listing(chosen.chosen_packs()), nl=False)
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else sys.maxsize
+    click.echo(listing(chosen.chosen_packs(), width=width), nl=False)
     return CLEAN
 
 

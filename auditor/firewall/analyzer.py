@@ -16,7 +16,9 @@ from auditor.firewall.decide import (
     SURELY_ALLOWED,
     SURELY_DENIED,
     UNDECIDED,
+    Blend,
     Solver,
+    blended,
     flag,
 )
 from auditor.firewall.intervals import union
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from auditor.firewall.compiled import Compiled, Identity, Why
-    from auditor.firewall.decide import Row
+    from auditor.firewall.decide import Result, Row
     from auditor.firewall.intervals import Span, Spans
     from auditor.firewall.rulelist import Hit
     from auditor.firewall.view import Piece, Pools, Ruling
@@ -169,7 +171,7 @@ class Analyzer:
             if parts[family]:
                 anywhere.any_node(family, parts[family])
                 if not alike:
-                    same.same_node(family, parts[family])
+                    same.same_node(family, parts[family], anywhere)
         everywhere = anywhere.done()
         found = Traffic(everywhere if alike else same.done(), everywhere)
         why = dict.fromkeys((*same.why, *anywhere.why))
@@ -367,49 +369,70 @@ class _Scope:
         except LimitError:
             self._give_up(family)
 
-    def same_node(self, family: Family, parts: list[Part]) -> None:
-        """Packets between two Pods on one node: of one pool, in one aligned block."""
+    def same_node(self, family: Family, parts: list[Part], anywhere: _Scope) -> None:
+        """Packets between two Pods on one node: of one pool, in one aligned block.
+
+        `anywhere` is the answer for any two nodes, which these packets are among.
+        """
         cluster = self._cluster
+        leaving = {index: part for part in parts if part.direction == "EGRESS" for index in part.sources}
         groups: dict[tuple[Spans, int, Part, Part], list[int]] = {}
-        for index, spans in enumerate(cluster.spans[family]):
-            if not spans:
-                continue
-            for egress in parts:
-                if egress.direction == "EGRESS" and index in egress.sources:
-                    for ingress in parts:
-                        if ingress.direction == "INGRESS" and index in ingress.sources & ingress.targets:
-                            key = (spans, cluster.blocks[family][index], egress, ingress)
-                            groups.setdefault(key, []).append(index)
+        for part in parts:
+            if part.direction == "INGRESS":
+                for index in sorted(part.targets & part.sources):
+                    key = (cluster.spans[family][index], cluster.blocks[family][index], leaving[index], part)
+                    groups.setdefault(key, []).append(index)
+        bound = anywhere.flags(family)
         try:
             for (_, shift, egress, ingress), members in groups.items():
-                self._meet_on_blocks(family, shift, egress.view, ingress.view, members)
+                self._meet_on_blocks(family, shift, egress.view, ingress.view, members, bound)
                 for part in (egress, ingress):
                     self._boxes_on_blocks(family, shift, part, members)
         except LimitError:
             self._give_up(family, same_node=True)
 
+    def flags(self, family: Family) -> tuple[int, int]:
+        """Which verdicts occur in an IP version, as `Solver.both_ways` gives them."""
+        return self._flags[family], self._mild[family]
+
     def _meet(self, family: Family, egress: Part, ingress: Part) -> None:
-        """Note which results of the two directions meet in some packet."""
+        """Note which verdicts come of the two directions in some packet."""
         sources = egress.sources & ingress.sources
         if not sources:
             return
+        solver = self._analyzer.solver
         leaving, entering = egress.view, ingress.view
         if leaving.uniform and entering.uniform:
-            self._met(family, leaving.ruling(0, 0), entering.ruling(0, 0))
+            self._met(family, solver.both_ways(leaving.ruling(0, 0).result, entering.ruling(0, 0).result))
             return
         from_pairs = _meeting(leaving.sources, entering.sources, sources)
         to_pairs = _meeting(leaving.destinations, entering.destinations, ingress.targets)
-        self._spend(len(from_pairs) * len(to_pairs))
+        results: list[dict[int, Result]] = []
+        for side, view in enumerate((leaving, entering)):
+            starts, ends = {pair[side] for pair in from_pairs}, {pair[side] for pair in to_pairs}
+            self._spend(len(starts) * len(ends))
+            found = (view.ruling(start, end).result for start in starts for end in ends)
+            results.append({result.number: result for result in found})
+        bound = blended(Blend(results[0].values()), Blend(results[1].values()))
+        if len(results[0]) == 1 or len(results[1]) == 1 or _apart(from_pairs, to_pairs):
+            # Nothing ties the two directions together: every result of one meets every result of the other.
+            self._met(family, bound)
+            return
+        reached = (0, 0)
         for mine, theirs in from_pairs:
+            self._spend(len(to_pairs))
             for to_mine, to_theirs in to_pairs:
-                self._met(family, leaving.ruling(mine, to_mine), entering.ruling(theirs, to_theirs))
+                flags = solver.both_ways(
+                    leaving.ruling(mine, to_mine).result, entering.ruling(theirs, to_theirs).result
+                )
+                reached = reached[0] | flags[0], reached[1] | flags[1]
+            if reached == bound:
+                break
+        self._met(family, reached)
 
-    def _met(self, family: Family, egress: Ruling, ingress: Ruling) -> None:
-        plain, mild = self._analyzer.solver.both_ways(egress.result, ingress.result)
-        self._flags[family] |= plain
-        self._mild[family] |= mild
-        self._note(egress)
-        self._note(ingress)
+    def _met(self, family: Family, flags: tuple[int, int]) -> None:
+        self._flags[family] |= flags[0]
+        self._mild[family] |= flags[1]
 
     def _note(self, ruling: Ruling) -> None:
         """Note the rules that decide for certain."""
@@ -419,27 +442,40 @@ class _Scope:
             deciders[id(rule)] = rule
 
     def _meet_on_blocks(
-        self, family: Family, shift: int, leaving: View, entering: View, members: list[int]
+        self,
+        family: Family,
+        shift: int,
+        leaving: View,
+        entering: View,
+        members: list[int],
+        bound: tuple[int, int],
     ) -> None:
+        """The same for two addresses of one block; `bound` are the verdicts that occur at all."""
         sources = _common(leaving.sources, entering.sources, members[0])
         targets = _common(leaving.destinations, entering.destinations, members[0])
+        solver = self._analyzer.solver
         seen: set[tuple[int, int, int, int]] = set()
         for one, other in _sharing(sources, targets, shift):
+            if self.flags(family) == bound:
+                return
             self._spend(1)
             key = (one[2], one[3], other[2], other[3])
             if key not in seen:
                 seen.add(key)
-                self._met(family, leaving.ruling(one[2], other[2]), entering.ruling(one[3], other[3]))
+                egress, ingress = leaving.ruling(one[2], other[2]), entering.ruling(one[3], other[3])
+                self._met(family, solver.both_ways(egress.result, ingress.result))
 
     def _boxes_anywhere(self, family: Family, part: Part) -> None:
         view = part.view
         if view.allowed:
+            self._note(view.ruling(0, 0))
             return
         self._spend(len(view.source_masks) * len(view.destination_masks))
         by_mask = _grouped(view.sources), _grouped(view.destinations)
         for source_mask, sources in by_mask[0].items():
             for target_mask, targets in by_mask[1].items():
                 ruling = view.ruling(source_mask, target_mask)
+                self._note(ruling)
                 if ruling.result.allowed:
                     continue
                 rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
@@ -460,6 +496,7 @@ class _Scope:
     def _boxes_on_blocks(self, family: Family, shift: int, part: Part, members: list[int]) -> None:
         view = part.view
         if view.allowed:
+            self._note(view.ruling(0, 0))
             return
         sources = [(p.low, p.high, p.mask) for p in view.sources if members[0] in p.pools]
         targets = [(p.low, p.high, p.mask) for p in view.destinations if members[0] in p.pools]
@@ -467,13 +504,14 @@ class _Scope:
         made: dict[tuple[int, int], list[_Made]] = {}
         for one, other in _sharing(_joined(sources), _joined(targets), shift):
             self._spend(1)
-            ruling = view.ruling(one[2], other[2])
-            if ruling.result.allowed:
-                continue
             rows = made.get((one[2], other[2]))
             if rows is None:
+                ruling = view.ruling(one[2], other[2])
+                self._note(ruling)
                 rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
                 made[one[2], other[2]] = rows
+            if not rows:
+                continue
             self._spend_boxes(len(rows))
             source, target = _shared(one, other, shift)
             self._boxes(family, part.direction, rows, source, target, pools, pools, shift)
@@ -482,13 +520,11 @@ class _Scope:
         """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
         analyzer = self._analyzer
         implied = IMPLIED_EGRESS if part.direction == "EGRESS" else IMPLIED_INGRESS
-        candidates: dict[Decider, None] = {}
         rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
-        for rule in rules:
-            decider = implied if rule is None else analyzer.decider(rule)
-            candidates.pop(decider, None)
-            candidates[decider] = None
-        found = tuple(candidates)
+        if len(rules) > 1:
+            # With two orders a rule stands there twice; its last place counts.
+            rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
+        found = tuple(implied if rule is None else analyzer.decider(rule) for rule in rules)
         if row[3] == BOTH:
             self._explain(part, rules)
             return row, None, found
@@ -676,6 +712,13 @@ def _meeting(one: list[Piece], other: list[Piece], pools: Pools) -> list[tuple[i
                 found[piece.mask, other[index].mask] = None
             index += 1
     return list(found)
+
+
+def _apart(from_pairs: list[tuple[int, int]], to_pairs: list[tuple[int, int]]) -> bool:
+    """Whether one direction depends on the source alone and the other on the destination alone."""
+    leaving, entering = (len({pair[side] for pair in from_pairs}) == 1 for side in (0, 1))
+    to_leaving, to_entering = (len({pair[side] for pair in to_pairs}) == 1 for side in (0, 1))
+    return (leaving and to_entering) or (entering and to_leaving)
 
 
 def _common(one: list[Piece], other: list[Piece], pool: int) -> list[tuple[int, int, int, int]]:

@@ -9,12 +9,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.firewall.compiled import ALLOW, BENIGN, DENY, EITHER, GOTO, TIE
+from auditor.firewall.intervals import meet, union
 from auditor.firewall.layer4 import SLOTS, UNIVERSE, numbered
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from auditor.firewall.compiled import Compiled
+    from auditor.firewall.intervals import Span, Spans
 
 ALLOWED, DENIED, BOTH = 1, 2, 3
 """Sets of outcomes."""
@@ -51,6 +53,46 @@ class Result:
         self.rows = rows
         self.allowed = all(row[3] == ALLOWED for row in rows)
         self.deciding = tuple(sorted({row[4][-1] for row in rows if row[3] != BOTH} - {IMPLIED}))
+
+
+class Blend:
+    """Several results taken together: in each slot, the ports that have a set of outcomes in one of them.
+
+    `plain[slot][outcomes]` are ports; in `mild` benign denials count as allowed.
+    """
+
+    __slots__ = ("mild", "plain")
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        plain: list[list[set[Span]]] = [[set(), set(), set(), set()] for _ in range(SLOTS)]
+        mild: list[list[set[Span]]] = [[set(), set(), set(), set()] for _ in range(SLOTS)]
+        for result in results:
+            for slot, low, high, outcome, _, benign in result.rows:
+                plain[slot][outcome].add((low, high))
+                mild[slot][ALLOWED if benign else outcome].add((low, high))
+        self.plain = [[union(spans) for spans in slot] for slot in plain]
+        self.mild = [[union(spans) for spans in slot] for slot in mild]
+
+
+def blended(egress: Blend, ingress: Blend) -> tuple[int, int]:
+    """Like `Solver.both_ways`, where any result of one side may meet any of the other."""
+    return _blended(egress.plain, ingress.plain), _blended(egress.mild, ingress.mild)
+
+
+def _blended(egress: list[list[Spans]], ingress: list[list[Spans]]) -> int:
+    found = 0
+    for slot, (leaving, entering) in enumerate(zip(egress, ingress, strict=True)):
+        if leaving[DENIED] or entering[DENIED]:
+            found |= flag(slot, SURELY_DENIED)
+        if meet(leaving[ALLOWED], entering[ALLOWED]):
+            found |= flag(slot, SURELY_ALLOWED)
+        if (
+            meet(leaving[BOTH], entering[BOTH])
+            or meet(leaving[BOTH], entering[ALLOWED])
+            or meet(leaving[ALLOWED], entering[BOTH])
+        ):
+            found |= flag(slot, UNDECIDED)
+    return found
 
 
 class Solver:

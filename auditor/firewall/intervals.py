@@ -39,6 +39,19 @@ def clip(spans: Spans, low: int, high: int) -> list[Span]:
     return found
 
 
+def meet(one: Spans, other: Spans) -> bool:
+    """Whether two sets, as `union` returns them, have a number in common."""
+    mine, theirs = 0, 0
+    while mine < len(one) and theirs < len(other):
+        if one[mine][1] < other[theirs][0]:
+            mine += 1
+        elif other[theirs][1] < one[mine][0]:
+            theirs += 1
+        else:
+            return True
+    return False
+
+
 def aligned(low: int, high: int) -> Iterator[Span]:
     """The fewest ranges of a power of two of aligned numbers (as CIDRs are) that make up `low` to `high`."""
     while low <= high:

@@ -308,6 +308,7 @@ def _observed(value: object) -> str:
 
 
 def _evidence(evidence: Iterable[Evidence]) -> list[tuple[str, str, str, str | None]]:
+    """Each piece as the script reads it: asset, path, observed and expected value as JSON text."""
     return [
         (
             item.asset,

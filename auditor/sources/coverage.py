@@ -35,6 +35,7 @@ class AssetCoverage:
     holes: Mapping[str, Mapping[str, str]]
     ancestors: Mapping[str, tuple[str, ...]]
     networks: frozenset[str] = field(default_factory=frozenset)
+    _every_cluster: bool | None = None
 
     def read(self, asset_type: str, project: str) -> bool:
         """Whether all assets of the type in the project (ID; empty: the whole organisation) were read."""
@@ -63,6 +64,11 @@ class AssetCoverage:
 
     def every_cluster_read(self) -> bool:
         """Whether every cluster that may use the networks of this inventory was read."""
+        if self._every_cluster is None:
+            self._every_cluster = self._every_cluster_read()
+        return self._every_cluster
+
+    def _every_cluster_read(self) -> bool:
         if self.hole(CLUSTER, "") is not None:
             return False
         if self.complete:

@@ -154,7 +154,9 @@ def _hierarchy(inventory: AssetInventory, networks: Iterable[str]) -> list[Gap]:
                 f"the policies of the folders and the organization above {_projects(projects)} were not read"
             )
         else:
-            reason = f"the place of {_projects(projects)} in the hierarchy is unknown, and so are its policies"
+            reason = (
+                f"the place of {_projects(projects)} in the hierarchy is unknown, and so are its policies"
+            )
         found.append(
             Gap(
                 root or inventory.scope,

@@ -52,8 +52,12 @@ _KNOWN = (
 
 @dataclass(slots=True)
 class _List:
-    """A list that is being read: what it holds of which projects, if it is a gcloud list."""
+    """A list that is being read: what it holds of which projects, if it is a gcloud list.
 
+    `sound` is False once an item of it could not be recognised: then it is not known to be complete.
+    """
+
+    sound: bool = True
     holds: set[tuple[str, str]] = field(default_factory=set)
     pools_of: set[str] = field(default_factory=set)
 
@@ -130,7 +134,7 @@ class Recogniser:
         elif isinstance(value, list):
             self._list(number, value)
         else:
-            self._unrecognised(number)
+            self._unrecognised(number, inside=self._array)
 
     def end_of_array(self) -> None:
         """The top-level array is complete."""
@@ -202,7 +206,7 @@ class Recogniser:
         elif self.builder.asset(self, number, value) or self._other(number, value, inside):
             self._good += 1
         else:
-            self._unrecognised(number)
+            self._unrecognised(number, value, inside)
 
     def _evidence(self, number: int, value: Object) -> None:
         if not kubernetes.is_object(value):
@@ -316,7 +320,7 @@ class Recogniser:
             if isinstance(item, dict):
                 self._value(number, item, inside)
             else:
-                self._unrecognised(number)
+                self._unrecognised(number, inside=inside)
         if inside is not None:
             self._complete(inside)
 
@@ -333,13 +337,14 @@ class Recogniser:
                 place,
                 None,
                 "an empty list says neither of which kind nor of which project there is none",
-                "export assets instead (a type counts as read with `gke-auditor collect`, or with --complete)",
+                "export assets instead; absent types count as read with `gke-auditor collect` or --complete",
             )
         )
 
     def _complete(self, inside: _List) -> None:
-        self.builder.listed |= inside.holds
-        self.builder.pool_lists |= inside.pools_of
+        if inside.sound:
+            self.builder.listed |= inside.holds
+            self.builder.pool_lists |= inside.pools_of
 
     def _resource(self, number: int, value: Object, inside: _List | None) -> bool:
         """A resource of the container or compute API, as gcloud prints it."""
@@ -359,12 +364,26 @@ class Recogniser:
         self.builder.take(self, number, asset_type, f"//{service}.googleapis.com/{own}", value)
         return True
 
-    def _unrecognised(self, number: int) -> None:
+    def _unrecognised(self, number: int, value: Object | None = None, inside: _List | None = None) -> None:
+        """A value that is none of all these; one that says its type is an asset that was lost."""
         place = self.place(number)
-        if self.strict and self._good:
+        if self.strict:
             raise SourceError(
                 "is of no known kind",
                 hint=f"give {_KNOWN}, or leave out --strict to have it reported as a gap",
                 place=place,
             )
-        self._unknown.append(place)
+        if inside is not None:
+            inside.sound = False
+        value = value or {}
+        kind = value.get("assetType") or value.get("asset_type") or _KINDS.get(str(value.get("kind")))
+        if kind is None:
+            self._unknown.append(place)
+            return
+        self._malformed.append((place, "an asset without a name"))
+        self.builder.lost(
+            self,
+            number,
+            "an asset without a name, or of a type that is no text",
+            kind if isinstance(kind, str) else ANY,
+        )

@@ -598,7 +598,7 @@ def obscure(random: Random, subject: Organisation) -> Organisation:
     assets, effective = copy.deepcopy(subject.assets), copy.deepcopy(subject.effective)
     pools, types, hierarchy = subject.pools, set(subject.unread.types), subject.unread.hierarchy
     for _ in range(random.randrange(1, 4)):
-        loss = random.randrange(8)
+        loss = random.randrange(10)
         if loss == 0:
             assets = [each for each in assets if each["assetType"] != NETWORK]
         elif loss == 1:
@@ -609,6 +609,10 @@ def obscure(random: Random, subject: Organisation) -> Organisation:
             types.add(kind)
             hierarchy |= kind == POLICY
         elif loss == 3:
+            assets = [each for each in assets if each["assetType"] != PROJECT]
+        elif loss == 4:
+            assets = [each | {"ancestors": []} for each in assets]
+        elif loss == 5:
             if random.random() < 0.5:
                 pools = tuple(replace(pool, secure_tags=None) for pool in pools)
             else:
@@ -646,6 +650,9 @@ GARBAGE: dict[str, tuple[Any, ...]] = {
     "rules": (7, "garbage", ["garbage"]),
     "associations": (7, "garbage", [7]),
     "attachmentTarget": (7, {"a": 1}),
+    "network": (7, [7], {"a": 1}),
+    "srcNetworks": (7, [7], {"a": 1}),
+    "state": ("garbage", 7, ["EFFECTIVE"]),
     "items": (7, ["garbage"], [{"a": 1}]),
     "networkFirewallPolicyEnforcementOrder": ("garbage", 7, ["AFTER_CLASSIC_FIREWALL"]),
 }
@@ -664,5 +671,6 @@ def garble(random: Random, roots: list[Json]) -> None:
         elif isinstance(value, list):
             pending += value
     if places:
-        holder, key = random.choice(places)
+        key = random.choice(sorted({key for _, key in places}))
+        holder = random.choice([holder for holder, name in places if name == key])
         holder[key] = random.choice(GARBAGE[key])

@@ -202,7 +202,9 @@ def direction_fault(held: list[Box], outcomes: Outcomes) -> str | None:
     if verdicts == {"deny"}:
         if not held or held[0].decided_by is None:
             return "denied, but in no denied box"
-        return decider_fault([held[0].decided_by, *held[0].candidates], outcomes)
+        if not any(outcome.sure and same(held[0].decided_by, outcome.decider) for outcome in outcomes):
+            return f"decided by {held[0].decided_by}, none of the rules that surely match: {outcomes}"
+        return decider_fault(held[0].candidates, outcomes)
     if not held:
         return "undecided, but in no box"
     if held[0].decided_by is not None:

@@ -159,12 +159,12 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "hash ignored in the node tag",
         COMPILED,
-        "return YES if parts[2] == node.cluster_hash else NO",
+        "return YES if named[1] == node.cluster_hash else NO",
         "return YES",
         (RULES, "if node.cluster_hash is not None:", "if False:"),
     ),
     mutant(
-        "cluster name ignored in the node tag", COMPILED, " or not node.cluster_name.startswith(parts[1])", ""
+        "cluster name ignored in the node tag", COMPILED, " or not node.cluster_name.startswith(named[0])", ""
     ),
     mutant(
         "unknown hash matches no node tag",
@@ -236,7 +236,12 @@ MUTANTS: tuple[Mutant, ...] = (
         "if kind == GOTO:\n                escaped = True",
         "if kind == GOTO:\n                escaped = sure",
     ),
-    mutant("goto_next ends the walk", DECIDE, "if not inside and not escaped:", "if not inside:"),
+    mutant(
+        "goto_next leaves every policy",
+        DECIDE,
+        "        if not inside and not escaped:\n",
+        "        if not inside and escaped:\n            break\n        if not inside:\n",
+    ),
     mutant("the first order counts alone", DECIDE, "first[3] | second[3]", "first[3]"),
     mutant(
         "both directions must deny",
@@ -281,12 +286,7 @@ MUTANTS: tuple[Mutant, ...] = (
     mutant(
         "the first candidate decides", ANALYZER, "return row, found[-1], found", "return row, found[0], found"
     ),
-    mutant(
-        "IPv6 is left out",
-        ANALYZER,
-        "for family in (4, 6):\n            parts",
-        "for family in (4,):\n            parts",
-    ),
+    mutant("IPv6 is left out", ANALYZER, "] = (4, 6)\n", "] = (4,)\n"),
     mutant("lost Pod ranges do not matter", ANALYZER, "if cluster.why:\n", "if False:\n"),
 )
 

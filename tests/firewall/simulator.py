@@ -49,14 +49,15 @@ ALLOW_IMPLIED, DENY_IMPLIED = Decider("implied", action="allow"), Decider("impli
 
 
 class Outcome(NamedTuple):
-    """One way a direction can end: the verdict, and the rule that gave it."""
+    """One way a direction can end: the verdict, the rule that gave it, whether that rule surely matches."""
 
     verdict: Literal["allow", "deny"]
     decider: Decider
+    sure: bool
 
 
 Outcomes = frozenset[Outcome]
-BOTH_UNREAD = frozenset({Outcome("allow", UNREAD), Outcome("deny", UNREAD)})
+BOTH_UNREAD = frozenset({Outcome("allow", UNREAD, sure=False), Outcome("deny", UNREAD, sure=False)})
 
 
 class Side(NamedTuple):
@@ -130,7 +131,9 @@ class Simulator:
 
     def outcomes(self, direction: Direction, packet: Packet) -> Outcomes:
         """Every way the packet can fare in one direction."""
-        implied = Outcome("allow", ALLOW_IMPLIED) if direction == "EGRESS" else Outcome("deny", DENY_IMPLIED)
+        implied = Outcome("deny", DENY_IMPLIED, sure=True)
+        if direction == "EGRESS":
+            implied = Outcome("allow", ALLOW_IMPLIED, sure=True)
         result: Outcomes = frozenset()
         for chain in self.chains(direction, packet.source_pool, packet.destination_pool, packet.version):
             rest: Outcomes = frozenset({implied})
@@ -368,23 +371,24 @@ def walk(step: tuple[Match, ...], packet: Packet, rest: Outcomes) -> Outcomes:
     result: Outcomes = frozenset()
     for position, rule in enumerate(step):
         sure = rule.match(packet)
-        if sure == NO:
-            continue
-        result |= effect(rule, rest)
+        result |= effect(rule, sure, rest)
         if sure == YES:
-            same = (r for r in step[position + 1 :] if twins(r, rule) and r.match(packet) != NO)
-            return result.union(*(effect(twin, rest) for twin in same))
+            same = (twin for twin in step[position + 1 :] if twins(twin, rule))
+            return result.union(*(effect(twin, twin.match(packet), rest) for twin in same))
     return result | rest
 
 
-def effect(rule: Match, rest: Outcomes) -> Outcomes:
-    """What a rule does to a packet it matches."""
+def effect(rule: Match, match: int, rest: Outcomes) -> Outcomes:
+    """What a rule does to a packet it matches, or may."""
+    if match == NO:
+        return frozenset()
     if rule.action == "goto_next":
         return rest
+    sure = match == YES
     if rule.action in ("allow", "deny"):
-        return frozenset({Outcome(rule.action, rule.decider)})  # type: ignore[arg-type]
-    both = frozenset({Outcome("allow", rule.decider), Outcome("deny", rule.decider)})
-    return both if rule.action != "tie" else both | {Outcome("deny", DENY_IMPLIED)}
+        return frozenset({Outcome(rule.action, rule.decider, sure)})  # type: ignore[arg-type]
+    both = frozenset({Outcome("allow", rule.decider, sure), Outcome("deny", rule.decider, sure)})
+    return both if rule.action != "tie" else both | {Outcome("deny", DENY_IMPLIED, sure)}
 
 
 def twins(one: Match, other: Match) -> bool:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.firewall.mutants import MUTANTS, Mutant, StaleMutantError, changed, judge, noticed_by
+from tests.firewall.mutants import MUTANTS, Mutant, StaleMutantError, changed, noticed_by
 
 EVERY_RUN = (
     "allow wins a tie",
@@ -20,10 +20,6 @@ def by_name(mutant: Mutant) -> str:
 @pytest.mark.parametrize("mutant", MUTANTS, ids=by_name)
 def test_every_mistake_can_still_be_made(mutant: Mutant) -> None:
     assert changed(mutant)
-
-
-def test_the_package_as_it_is_passes_what_mutants_fail() -> None:
-    assert judge() is None
 
 
 @pytest.mark.parametrize("mutant", [each for each in MUTANTS if each.name in EVERY_RUN], ids=by_name)

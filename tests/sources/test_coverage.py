@@ -84,6 +84,24 @@ def test_a_line_that_was_lost_may_have_been_a_rule_of_that_project(tmp_path: Pat
         assert f"{source}:12" in coverage.why_not(model.FIREWALL, "host").reason
 
 
+@pytest.mark.parametrize("change", [{"name": None}, {"name": 3}])
+def test_an_asset_without_a_name_may_have_been_any_of_its_type(
+    change: dict[str, Any], tmp_path: Path
+) -> None:
+    source = make.write(tmp_path / "f", make.ndjson([*make.organisation(), {**make.firewall(), **change}]))
+    inventory = load([source], complete=True)
+    assert not inventory.coverage.read(model.FIREWALL, "host")
+    assert inventory.coverage.read(model.NETWORK, "host")
+    assert inventory.gaps[0].scope == f"{source}:12"
+
+
+def test_a_list_with_an_item_that_is_not_recognised_is_not_complete(tmp_path: Path) -> None:
+    items = [make.api(make.network()), {"kind": "compute#network", "name": "no-link"}]
+    inventory = load([make.write(tmp_path / "f", items)])
+    assert list(inventory.networks) == [make.NETWORK]
+    assert not inventory.coverage.read(model.NETWORK, "host")
+
+
 def test_a_line_of_which_nothing_is_known_may_have_been_anything(tmp_path: Path) -> None:
     source = make.write(tmp_path / "f", make.ndjson(make.organisation()) + b'{"na\n')
     coverage = load([source], complete=True).coverage

@@ -70,15 +70,15 @@ def test_the_container_does_not_matter(
     assets = make.organisation()
     if envelope == "snake_case":
         assets = [make.to_snake(one) for one in assets]
-    content = {
-        "lines": lambda: make.ndjson(assets),
-        "array": lambda: json.dumps(assets, indent=2),
-        "minified": lambda: json.dumps(assets, separators=(",", ":")),
-        "page": lambda: json.dumps({"assets": assets, "readTime": make.TIME}, indent=2),
-        "documents": lambda: "\n".join(json.dumps(one, indent=4) for one in assets),
-        "page on a line": lambda: json.dumps({"assets": assets}),
-    }[container]()
-    source = make.write(tmp_path / "no-ending", content, compression=compression)
+    contents: dict[str, bytes | str] = {
+        "lines": make.ndjson(assets),
+        "array": json.dumps(assets, indent=2),
+        "minified": json.dumps(assets, separators=(",", ":")),
+        "page": json.dumps({"assets": assets, "readTime": make.TIME}, indent=2),
+        "documents": "\n".join(json.dumps(one, indent=4) for one in assets),
+        "page on a line": json.dumps({"assets": assets}),
+    }
+    source = make.write(tmp_path / "no-ending", contents[container], compression=compression)
     assert _facts(load([source])) == _expected()
 
 
