@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import hashlib
 from collections import Counter
-from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from auditor import __version__
@@ -17,7 +15,7 @@ from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import last, project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from auditor.engine.evaluate import Judge
@@ -45,21 +43,20 @@ def audit(
     deriver = Deriver(inventory)
     clusters: list[ClusterReport] = []
     results: list[Result] = []
-    with _collector_at_rest():
-        for number, entry in enumerate(inventory.clusters, 1):
-            cluster = inventory.decode(entry)
-            facts = deriver.cluster(cluster) if cluster.data is not None else None
-            ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
-            clusters.append(_cluster_report(cluster, ref, facts))
-            results += judge.cluster(ref, cluster.data, facts)
-            progress(number)
-        for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
-            network = inventory.networks.get(key)
-            name = network.asset if network else f"//compute.googleapis.com/{key}"
-            ref = ResourceRef(name, NETWORK, project_of(key), "global")
-            results += judge.network(ref, deriver.network(key))
-        results.sort(key=lambda one: (one.resource.name, one.rule, one.subject or ""))
-        waived, notes = apply(results, waivers, now.date())
+    for number, entry in enumerate(inventory.clusters, 1):
+        cluster = inventory.decode(entry)
+        facts = deriver.cluster(cluster) if cluster.data is not None else None
+        ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
+        clusters.append(_cluster_report(cluster, ref, facts))
+        results += judge.cluster(ref, cluster.data, facts)
+        progress(number)
+    for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
+        network = inventory.networks.get(key)
+        name = network.asset if network else f"//compute.googleapis.com/{key}"
+        ref = ResourceRef(name, NETWORK, project_of(key), "global")
+        results += judge.network(ref, deriver.network(key))
+    results.sort(key=lambda one: (one.resource.name, one.rule, one.subject or ""))
+    waived, notes = apply(results, waivers, now.date())
     return Report(
         tool_version=__version__,
         rules_digest=rules_digest,
@@ -111,15 +108,3 @@ def _summary(results: Sequence[Result]) -> dict[str, int]:
         "waived" if one.verdict is Verdict.FAIL and one.waiver else str(one.verdict) for one in results
     )
     return {name: counts[name] for name in ("fail", "pass", "unknown", "not_applicable", "waived")}
-
-
-@contextmanager
-def _collector_at_rest() -> Iterator[None]:
-    """Without the cyclic collector: the report is built of many small objects, none of them in a cycle."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()

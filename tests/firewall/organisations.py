@@ -68,7 +68,7 @@ class StatedCoverage:
         return Gap(f"projects/{project}", asset_type, f"{asset_type} assets were not read", "export them")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Organisation:
     """An inventory made of a few assets; satisfies `auditor.model.inventory.Inventory`."""
 

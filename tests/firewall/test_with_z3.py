@@ -53,7 +53,7 @@ POOL = Pool(
     cluster_hash="aaaaaaaa",
 )
 VPC = asset(NETWORK, NETWORK_KEY, {"name": "vpc"}, HOST_ANCESTORS)
-SEEDS = range(9000, 9012)
+SEEDS = range(9000, 9024)
 
 
 class Symbols:
