@@ -96,7 +96,7 @@ def _cluster_report(cluster: Cluster, ref: ResourceRef, facts: ClusterFacts | No
         dataplane_v2=isinstance(network, dict) and network.get("datapathProvider") == "ADVANCED_DATAPATH",
         folder=folder,
         facts=facts,
-        readiness=readiness(facts, None)
+        readiness=readiness(facts, facts.traffic.same_node.analysis)
         if facts
         else Readiness("unknown", ("The inventory holds no data about this cluster.",)),
     )

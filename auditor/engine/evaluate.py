@@ -201,7 +201,10 @@ class _Ready:
         remediation = None
         if scope is not None:
             fix = self.compiled.rule.remediation
-            commands = tuple(template.command(scope.value) for template in self.compiled.commands)
+            commands = (
+                *_ready(self.compiled.ready_commands, scope),
+                *(template.command(scope.value) for template in self.compiled.commands),
+            )
             remediation = Remediation(fix.text if fix.cost is None else f"{fix.text} {fix.cost}", commands)
         return Result(
             self.id,
@@ -313,6 +316,16 @@ def _simple_verdict(rule: _Ready, activation: cel.Activation) -> Verdict | None:
         # More loop steps than CEL allows, say: part by part it may do.
         return None
     return None
+
+
+def _ready(expression: Expression | None, scope: _Scope) -> tuple[str, ...]:
+    if expression is None:
+        return ()
+    try:
+        return tuple(one for one in scope.value(expression) if isinstance(one, str))
+    except UndecidedError:
+        # The failure is certain, the fact that would bring its remedy is not.
+        return ()
 
 
 def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:

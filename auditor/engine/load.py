@@ -62,11 +62,12 @@ class CompiledRule:
     checks: tuple[CompiledCheck, ...]
     holds: Expression
     commands: tuple[Template, ...]
+    ready_commands: Expression | None
     evidence: tuple[tuple[str, ...], ...]
 
     def expressions(self) -> Iterator[Expression]:
         """Every expression of the rule."""
-        for one in (self.when, self.holds):
+        for one in (self.when, self.holds, self.ready_commands):
             if one is not None:
                 yield one
         for check in self.checks:
@@ -338,6 +339,11 @@ class _Compiler:
             self._template(one, ("remediation", "commands", number), loop)
             for number, one in enumerate(rule.remediation.commands)
         ]
+        ready = None
+        if rule.remediation.ready_commands is not None:
+            ready = self._expression(
+                rule.remediation.ready_commands, "list", ("remediation", "ready_commands"), loop
+            )
         for number, one in enumerate(rule.evidence):
             path: Path = ("evidence", number, "path")
             self._expression(one.path, "any", path)
@@ -359,6 +365,7 @@ class _Compiler:
             compiled,
             self.environment.combined(_holds(applies.when, rule.checks)),
             tuple(one for one in commands if one is not None),
+            ready,
             tuple(tuple(one.path.split(".")) for one in rule.evidence),
         )
 

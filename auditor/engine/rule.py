@@ -76,6 +76,10 @@ class Fix(_Strict):
 
     text: str = Field(min_length=1)
     commands: tuple[Template, ...] = ()
+    ready_commands: Expression | None = Field(
+        default=None,
+        description="A list of finished shell commands that a fact brings, put before `commands`.",
+    )
     cost: str | None = Field(default=None, description="What the change costs: restarts, money, time.")
     terraform: str | None = None
 

@@ -164,7 +164,7 @@ def _model_names() -> dict[str, Any]:
     # The annotations name types that their modules import for type checking alone.
     import auditor.model
 
-    names: dict[str, Any] = {}
+    names: dict[str, Any] = {"Mapping": typing.Mapping}
     for module in pkgutil.iter_modules(auditor.model.__path__):
         loaded = import_module(f"auditor.model.{module.name}")
         names.update((name, value) for name, value in vars(loaded).items() if not name.startswith("_"))

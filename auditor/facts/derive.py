@@ -11,15 +11,18 @@ from auditor.facts import (
     network,
     node_classes,
     pods,
+    traffic,
     versions,
     visibility,
     windows,
 )
 from auditor.facts.index import Index
 from auditor.facts.view import ClusterView
+from auditor.firewall import Analyzer
 from auditor.model.facts import ClusterFacts, NetworkFacts
 
 if TYPE_CHECKING:
+    from auditor.model.facts import NodeClasses, Pods
     from auditor.model.inventory import Cluster, Inventory
 
 
@@ -29,26 +32,48 @@ class Deriver:
     def __init__(self, inventory: Inventory) -> None:
         self._index = Index(inventory)
         self._hashes = gke_rules.Hashes(self._index)
+        self.analyzer = Analyzer(inventory)
+        self._seen: set[str] = set()
+        self._in_network: dict[str, list[tuple[Pods, NodeClasses]]] = {}
 
     def cluster(self, cluster: Cluster) -> ClusterFacts:
         """Everything derived about one cluster. Raises ValueError if the cluster has no data."""
         view = ClusterView(cluster, self._index)
         self._hashes.note(cluster)
         ranges = pods.derive(view)
+        classes = node_classes.derive(view)
+        if cluster.entry.name not in self._seen:
+            self._seen.add(cluster.entry.name)
+            for key in {one.network for one in classes.classes or () if one.network is not None}:
+                self._in_network.setdefault(key, []).append((ranges, classes))
         return ClusterFacts(
             visibility=visibility.derive(view),
             versions=versions.derive(view),
             pods=ranges,
-            node_classes=node_classes.derive(view),
+            node_classes=classes,
             masquerade=masquerade.derive(view, ranges),
             flow_logs=flow_logs.derive(view),
             network=network.derive(view),
             windows=windows.derive(view),
+            traffic=traffic.derive(self.analyzer, ranges, classes),
         )
 
     def network(self, key: str) -> NetworkFacts:
         """Everything derived about the network with this key of the inventory.
 
-        The first call reads every cluster that `cluster` was not given yet, for the hashes of GKE's rules.
+        The first call derives the facts of every cluster that `cluster` was not given yet.
         """
-        return NetworkFacts(gke_rules=gke_rules.derive(key, self._index, self._hashes))
+        inventory = self._index.inventory
+        if len(self._seen) < len(inventory.clusters):
+            for entry in inventory.clusters:
+                if entry.name not in self._seen:
+                    cluster = inventory.decode(entry)
+                    if cluster.data is not None:
+                        self.cluster(cluster)
+                    else:
+                        self._seen.add(entry.name)
+                        self._hashes.note(cluster)
+        return NetworkFacts(
+            gke_rules=gke_rules.derive(key, self._index, self._hashes),
+            pod_rules=traffic.pod_rules(key, self._index, self.analyzer, self._in_network.get(key, ())),
+        )

@@ -8,6 +8,7 @@ evaluation order").
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditor.firewall.compiled import (
@@ -55,6 +56,9 @@ class Step:
             found = self._lists[direction, family] = RuleList(self._compile(direction, family))
         return found
 
+
+_Associated = tuple[int, str, "FirewallPolicy", int]
+"""Priority and name of an association, the policy, and whether it applies (MAYBE, YES)."""
 
 _Common = tuple[int, "Group"]
 _Targeted = tuple[int, RuleList]
@@ -245,11 +249,11 @@ class Chains:
                 f"export an asset of project {project}, with its ancestors",
             )
             steps.append(_unread_step("hierarchical", why))
-        loose = self._loose.get("hierarchical", [])
-        steps += [self._policy(policy, network, MAYBE) for _, _, policy in sorted(loose, key=_rank)]
+        found = [(*entry, MAYBE) for entry in self._loose.get("hierarchical", [])]
+        steps += self._steps(found, network)
         for place in reversed(above or ()):
-            attached = self._attached.get("hierarchical", {}).get(place, [])
-            steps += [self._policy(policy, network, YES) for _, _, policy in sorted(attached, key=_rank)]
+            found = [(*entry, YES) for entry in self._attached.get("hierarchical", {}).get(place, [])]
+            steps += self._steps(found, network)
         return steps
 
     def _network_policies(self, kind: PolicyKind, network: str, region: str) -> list[Step]:
@@ -260,11 +264,25 @@ class Chains:
             applies = max((self.same_network(t, network) if t else MAYBE for t in targets), default=NO)
             if applies != NO:
                 found.append((priority, name, policy, applies))
-        found.sort(key=lambda entry: (entry[0], entry[1], entry[2].asset))
+        return self._steps(
+            [
+                entry
+                for entry in found
+                if kind == "network_global"
+                or entry[2].region == region
+                or (kind == "system" and not entry[2].region)
+            ],
+            network,
+        )
+
+    def _steps(self, associated: list[_Associated], network: str) -> list[Step]:
+        """Policies on one node or network: by association priority, then by name (Compute API v1)."""
+        associated.sort(key=lambda entry: (entry[0], entry[1], entry[2].asset))
+        shared = Counter(priority for priority, _, _, _ in associated)
         return [
-            self._policy(policy, network, applies)
-            for _, _, policy, applies in found
-            if kind == "network_global" or policy.region == region or (kind == "system" and not policy.region)
+            # One without a name may come anywhere among those of its priority: perhaps and first covers it.
+            self._policy(policy, network, applies if name or shared[priority] == 1 else MAYBE)
+            for priority, name, policy, applies in associated
         ]
 
     def _effective(self, network: str, region: str) -> tuple[list[Step], list[Step], list[Step]] | None:
@@ -327,11 +345,6 @@ _STAGES: dict[PolicyKind, Stage] = {
     "network_global": "network_global",
     "network_regional": "network_regional",
 }
-
-
-def _rank(entry: tuple[int, str, FirewallPolicy]) -> tuple[int, str, str]:
-    """Associations by priority, then by name (Compute API v1)."""
-    return (entry[0], entry[1], entry[2].asset)
 
 
 def _numbered_project(reference: str) -> str | None:

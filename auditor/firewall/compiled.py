@@ -316,9 +316,12 @@ def compile_vpc_rule(
     else:
         destination = _unstated(rule.source_ranges, family)
     if unclear:
+        # What a side means that is not stated depends on the other side.
         if "source" in unclear:
             source = PERHAPS
+            destination = destination if rule.destination_ranges or destination is ANYWHERE else PERHAPS
         if "destination" in unclear:
+            source = source if identity or rule.source_ranges or source is ANYWHERE else PERHAPS
             destination = PERHAPS
     elif (source is NOWHERE and identity is None) or destination is NOWHERE:
         return None
@@ -422,11 +425,11 @@ class PolicyCompiler:
                 )
         ingress = direction == "INGRESS"
         source, cap = self._side(rule.source, family, label, why, network, peer=ingress)
-        destination, other = self._side(rule.destination, family, label, why, network, peer=not ingress)
         if "source" in unclear:
-            source = PERHAPS
+            source, cap = PERHAPS, MAYBE
+        destination, other = self._side(rule.destination, family, label, why, network, peer=not ingress)
         if "destination" in unclear:
-            destination = PERHAPS
+            destination, other = PERHAPS, MAYBE
         identity: Identity | None = None
         if (
             rule.source.secure_tags

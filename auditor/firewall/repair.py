@@ -16,11 +16,11 @@ from auditor.model.names import canonical, last, project_of
 from auditor.model.traffic import Repair
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
 
     from auditor.firewall.analyzer import Analyzer
     from auditor.model.addresses import Family
-    from auditor.model.facts import NodeClass, NodeClasses, Pods
+    from auditor.model.facts import NodeClasses, Pods
     from auditor.model.network import FirewallPolicy
     from auditor.model.traffic import Box, Decider, Direction, ScopeTraffic
 
@@ -95,21 +95,27 @@ def _cidrs(texts: Iterable[str]) -> tuple[str, ...]:
 def repairs(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> tuple[Repair, ...]:
     """What would permit the denied packets of one scope, benign ones left out.
 
-    One repair for each direction, deciding rule and set of nodes. Each opens the packets of its boxes between
-    any two of the nodes it names, and nothing else: firewalls cannot tell one node's Pods from another's.
-    A packet that both directions deny needs both repairs.
+    One repair for each direction, deciding rule and kind of nodes. Each opens the packets of its boxes
+    between any two of the nodes it names, and nothing else: firewalls cannot tell one node's Pods from
+    another's. A packet that both directions deny needs both repairs.
     """
     cluster = ClusterPods(pods, classes.classes or ())
-    groups: dict[tuple[Direction, Decider, Decider, tuple[str, ...]], list[Box]] = {}
+    kinds = {name: id(node) for name, node in zip(cluster.names, cluster.classes, strict=True)}
+    groups: dict[tuple[Direction, Decider, Decider, frozenset[int]], list[Box]] = {}
     for box in scope.denied:
         if box.benign is None and box.decided_by is not None:
-            nodes = box.source_pools if box.direction == "egress" else box.destination_pools
+            nodes = frozenset(kinds[name] for name in _target_pools(box))
             # A rule that may deny before the one that does would still deny: the change belongs above both.
             groups.setdefault((box.direction, box.candidates[0], box.decided_by, nodes), []).append(box)
+    taken: dict[str, set[int]] = {}
     return tuple(
-        _Change(analyzer, cluster, direction, first, decided_by, nodes, openings(boxes)).repair()
-        for (direction, first, decided_by, nodes), boxes in groups.items()
+        _Change(analyzer, cluster, first, boxes, taken).repair() for (_, first, _, _), boxes in groups.items()
     )
+
+
+def _target_pools(box: Box) -> tuple[str, ...]:
+    """The pools at whose nodes the packets are denied."""
+    return box.source_pools if box.direction == "egress" else box.destination_pools
 
 
 class _Change:
@@ -119,21 +125,21 @@ class _Change:
         self,
         analyzer: Analyzer,
         cluster: ClusterPods,
-        direction: Direction,
         first: Decider,
-        decided_by: Decider,
-        pools: tuple[str, ...],
-        parts: tuple[Opening, ...],
+        boxes: list[Box],
+        taken: dict[str, set[int]],
     ) -> None:
         self._analyzer = analyzer
         self._cluster = cluster
-        self._direction: Direction = direction
+        self._direction: Direction = boxes[0].direction
         self._first = first
-        self._decided_by = decided_by
-        self._pools = pools
-        self._parts = parts
+        self._decided_by = boxes[0].decided_by or first
+        self._pools = {name for box in boxes for name in _target_pools(box)}
+        self._parts = openings(boxes)
+        self._taken = taken
+        """The priorities that rules of a policy have, or are going to have, by the policy's asset."""
         self._node = next(
-            node for name, node in zip(cluster.names, cluster.classes, strict=True) if name in pools
+            node for name, node in zip(cluster.names, cluster.classes, strict=True) if name in self._pools
         )
         self._network = self._node.network or ""
 
@@ -208,7 +214,7 @@ class _Change:
         return Repair(self._direction, self._decided_by, text, "\n".join(commands), "\n".join(blocks), owner)
 
     def _policy(self, policy: FirewallPolicy, priority: int) -> Repair:
-        taken = {rule.priority for rule in policy.rules}
+        taken = self._taken.setdefault(policy.asset, {rule.priority for rule in policy.rules})
         lowest = max(-1, priority - 1 - len(taken) - len(self._parts))
         free = [p for p in range(priority - 1, lowest, -1) if p not in taken][: len(self._parts)]
         attached = sorted({association.target for association in policy.associations if association.target})
@@ -222,6 +228,7 @@ class _Change:
                 f"renumber firewall policy {policy.name}: no priority is free before its rule {priority}",
                 owner,
             )
+        taken.update(free)
         commands: list[str] = []
         blocks: list[str] = []
         for part, number in zip(self._parts, reversed(free), strict=True):
@@ -296,7 +303,7 @@ class _Change:
     def _name(self, part: Opening) -> str:
         """A name for a rule: the same for the same packets, and one the Compute API accepts."""
         cluster = re.sub(r"[^a-z0-9-]", "-", self._node.cluster_name.lower())[:30].strip("-")
-        digest = sha256(repr((self._direction, self._network, self._pools, part)).encode("utf-8", "replace"))
+        digest = sha256(repr((self._direction, self._network, part)).encode("utf-8", "replace"))
         return f"allow-pods-{self._direction}-{cluster}-{digest.hexdigest()[:6]}".replace("--", "-")
 
     def _targets(self) -> tuple[str, str, tuple[str, ...], str]:
@@ -305,27 +312,24 @@ class _Change:
         The narrowest of: a tag or account that only the pools concerned have, GKE's own tag of the cluster's
         nodes. With neither known the rule is for every VM, which the Pod ranges narrow down.
         """
-        chosen = set(self._pools)
-        inside = {id(n): n for name, n in self._named() if name in chosen}.values()
-        outside = [n for name, n in self._named() if name not in chosen]
+        named = list(zip(self._cluster.names, self._cluster.classes, strict=True))
+        inside = {id(node): node for name, node in named if name in self._pools}
+        outside = [node for _, node in named if id(node) not in inside]
         tag = self._node_tag()
         if not outside and tag is not None:
             return "--target-tags", "target_tags       ", (tag,), "the nodes of the cluster"
-        what = f"the nodes of {', '.join(sorted(chosen))}"
-        first = next(iter(inside))
-        for name in first.tags:
-            if all(name in node.tags for node in inside) and not any(name in node.tags for node in outside):
+        what = f"the nodes of {', '.join(sorted(self._pools))}"
+        for name in self._node.tags:
+            everywhere = all(name in node.tags for node in inside.values())
+            if everywhere and not any(name in node.tags for node in outside):
                 return "--target-tags", "target_tags       ", (name,), what
-        accounts = {node.service_account for node in inside}
+        accounts = {node.service_account for node in inside.values()}
         if None not in accounts and accounts.isdisjoint(node.service_account for node in outside):
             values = tuple(sorted(account for account in accounts if account is not None))
             return "--target-service-accounts", "target_service_accounts", values, what
         if tag is not None:
             return "--target-tags", "target_tags       ", (tag,), "the nodes of the cluster"
         return "", "", (), "every VM"
-
-    def _named(self) -> Sequence[tuple[str, NodeClass]]:
-        return list(zip(self._cluster.names, self._cluster.classes, strict=True))
 
     def _node_tag(self) -> str | None:
         """GKE's own network tag on the nodes, as one of the network's rules spells it."""
@@ -334,7 +338,7 @@ class _Change:
             return None
         chain = self._analyzer.chains.chain(node.network, node.region)
         for rules in chain.rules("INGRESS", 4):
-            found = rules.node_tag(node.cluster_hash)
+            found = rules.node_tag(node.cluster_name, node.cluster_hash)
             if found is not None:
                 return found
         return f"gke-{node.cluster_name}-{node.cluster_hash}-node"

@@ -236,12 +236,12 @@ class RuleList:
                 found.append(group)
         return found
 
-    def node_tag(self, cluster_hash: str) -> str | None:
+    def node_tag(self, cluster_name: str, cluster_hash: str) -> str | None:
         """GKE's own node tag of a cluster, as a rule of the list spells it."""
         for rule in self._by_hash.get(cluster_hash, ()):
             for tag in rule.target.tags if rule.target is not None else ():
                 named = cluster_of_tag(tag)
-                if named is not None and named[1] == cluster_hash:
+                if named is not None and named[1] == cluster_hash and cluster_name.startswith(named[0]):
                     return tag
         return None
 

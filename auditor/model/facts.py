@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from auditor.model.evidence import Evidence, Unknown
+    from auditor.model.traffic import Repair, ScopeTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,6 +212,48 @@ class ClusterNetwork:
 
 
 @dataclass(frozen=True, slots=True)
+class UnloggedRule:
+    """A VPC or policy rule that decides packets and logs nothing, in words, and the command that mends it."""
+
+    asset: str
+    name: str
+    text: str
+    command: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodPackets:
+    """What the firewall does to packets between Pods in one scope, as rules ask for it.
+
+    `everyday_denied` says whether some tcp, udp, icmp or icmpv6 packets are surely denied, `rare_denied` the
+    same of sctp, esp and ah; benign denials do not count; None if it cannot be told. `everyday_denials` and
+    `rare_denials` are sentences that name the denied packets and what denies them (empty: nothing is).
+    `unlogged` are the VPC and policy rules that surely decide packets and log nothing, None if there is none
+    for certain and not every decider is known. `repairs` permit the denied packets, one change
+    each; `repair_commands` are their commands. `analysis` is the whole answer.
+    """
+
+    everyday_denied: bool | None
+    rare_denied: bool | None
+    everyday_denials: str
+    rare_denials: str
+    unlogged: tuple[UnloggedRule, ...] | None
+    repairs: tuple[Repair, ...]
+    repair_commands: tuple[str, ...]
+    analysis: ScopeTraffic
+
+
+@dataclass(frozen=True, slots=True)
+class PodTraffic:
+    """The firewall analysis: packets between Pods on one node, and between any two nodes of the cluster."""
+
+    same_node: PodPackets
+    any_node: PodPackets
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything derived about one cluster, under the names that rules use."""
 
@@ -221,7 +264,8 @@ class ClusterFacts:
     masquerade: Masquerade
     flow_logs: FlowLogs
     network: ClusterNetwork
-    windows: WindowsPools = WindowsPools(None, ())
+    windows: WindowsPools
+    traffic: PodTraffic
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,7 +304,33 @@ class GkeRules:
 
 
 @dataclass(frozen=True, slots=True)
+class ShadowedRule:
+    """A firewall rule that matches Pod packets and decides none; `by` names the rules that decide them."""
+
+    asset: str
+    name: str
+    priority: int
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
+class PodRules:
+    """The firewall rules of one network as far as they concern packets between Pods.
+
+    `clusters` is how many clusters of the inventory use the network. `shadowed` are the rules, GKE's own
+    left out, that never decide a packet between Pods because earlier rules do, None if that cannot be told.
+    It says nothing about other traffic.
+    """
+
+    clusters: int
+    shadowed: tuple[ShadowedRule, ...] | None
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class NetworkFacts:
     """Everything derived about one VPC network, under the names that rules use."""
 
     gke_rules: GkeRules
+    pod_rules: PodRules

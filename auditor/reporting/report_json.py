@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.model.traffic import decider_json, scope_json
 from auditor.reporting.encode import chunks, dumps, dumps_observed
 
 if TYPE_CHECKING:
@@ -12,7 +13,7 @@ if TYPE_CHECKING:
     from auditor.engine.result import ClusterReport, Report, ResourceRef, Result, Severity, Verdict
     from auditor.engine.waivers import Waiver
     from auditor.model.evidence import Evidence, Unknown
-    from auditor.model.facts import ClusterFacts
+    from auditor.model.facts import ClusterFacts, PodPackets
 
 SCHEMA = "gke-auditor/report/v1"
 
@@ -213,6 +214,23 @@ def _cluster(cluster: ClusterReport) -> Object:
     }
 
 
+def _packets(packets: PodPackets) -> Object:
+    return {
+        **scope_json(packets.analysis),
+        "repairs": [
+            {
+                "direction": one.direction,
+                "decided_by": decider_json(one.decided_by),
+                "text": one.text,
+                "command": one.command,
+                "terraform": one.terraform,
+                "owner": one.owner,
+            }
+            for one in packets.repairs
+        ],
+    }
+
+
 def _facts(facts: ClusterFacts) -> Object:
     visibility, versions, network = facts.visibility, facts.versions, facts.network
     masquerade, classes, subnets = facts.masquerade, facts.node_classes.classes, facts.flow_logs.subnets
@@ -275,6 +293,10 @@ def _facts(facts: ClusterFacts) -> Object:
             }
             for s in subnets
         ],
+        "traffic": {
+            "same_node": _packets(facts.traffic.same_node),
+            "any_node": _packets(facts.traffic.any_node),
+        },
         "node_classes": classes
         and [
             {
@@ -293,6 +315,15 @@ def _facts(facts: ClusterFacts) -> Object:
     }
 
 
+_NOT_ANALYSED: Object = {
+    "verdict": "unknown",
+    "by_protocol": {},
+    "denied": [],
+    "undecided": [],
+    "reasons": ["the asset carries no data"],
+    "repairs": [],
+}
+
 _NO_FACTS: Object = {
     "visibility": {"state": "unknown", "basis": "the asset carries no data", "mechanism": None},
     "versions": None,
@@ -303,6 +334,7 @@ _NO_FACTS: Object = {
     "unresolved_pod_ranges": None,
     "masquerade": None,
     "flow_logs": None,
+    "traffic": {"same_node": _NOT_ANALYSED, "any_node": _NOT_ANALYSED},
     "node_classes": None,
     "unknowns": [],
 }
@@ -318,3 +350,4 @@ def unknowns(facts: ClusterFacts) -> Iterator[Unknown]:
     yield from facts.masquerade.unknowns
     yield from facts.flow_logs.unknowns
     yield from facts.node_classes.unknowns
+    yield from facts.traffic.unknowns

@@ -155,16 +155,23 @@ def _texts(value: object, name: str, aspect: Aspect, problems: _Problems) -> tup
 
 
 @lru_cache(maxsize=1 << 17)
-def _malformed(ranges: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(text for text in ranges if parse_range(text) is None)
+def _checked(texts: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """The same tuple for equal lists of ranges, and those among them that are none."""
+    shared = _shared(texts)
+    return shared, tuple(text for text in shared if parse_range(text) is None)
 
 
 def _ranges(value: object, name: str, aspect: Aspect, problems: _Problems) -> tuple[str, ...]:
     """A list of CIDRs; malformed ones stay in it and are named among the problems."""
-    if value is None:
-        return ()
-    texts = _texts(value, name, aspect, problems)
-    for text in _malformed(texts):
+    if type(value) is list:
+        try:
+            texts, malformed = _checked(tuple(value))
+        except TypeError:
+            # Not all of them are strings: `_texts` says which, and keeps the rest.
+            texts, malformed = _checked(_texts(value, name, aspect, problems))
+    else:
+        texts, malformed = _checked(_texts(value, name, aspect, problems))
+    for text in malformed:
         problems.add(f"{name} holds {_show(text)}, which is no IP range", aspect)
     return texts
 
@@ -403,40 +410,56 @@ def parse_firewall(asset: str, data: object) -> FirewallRule:
         if disabled is None:
             problems.add(f"disabled is {_show(get('disabled'))}", "disabled")
             disabled = False
+    logging = False
     logs = get("logConfig")
-    logging = _flag((_message(logs) or {}).get("enable")) if logs is not None else False
-    if logging is None or (logs is not None and _message(logs) is None):
-        problems.add("logConfig could not be understood")
-        logging = False
+    if logs is not None:
+        message = logs if type(logs) is dict else _message(logs)
+        stated = None if message is None else _flag(message.get("enable"))
+        if stated is None:
+            problems.add("logConfig could not be understood")
+        logging = bool(stated)
     network = get("network")
-    if isinstance(network, str) and network:
-        network = _reference(network, _project_of_asset(asset, fields) if "projects/" not in network else "")
+    if type(network) is str and network:
+        network = _reference(network, "" if "projects/" in network else _project_of_asset(asset, fields))
     elif network is None:
         network = _reference("global/networks/default", _project_of_asset(asset, fields))
     else:
         problems.add(f"network is {_show(network)}", "target")
         network = ""
     name = get("name")
+    none: tuple[str, ...] = ()
+    source_ranges = destination_ranges = source_tags = none
+    source_accounts = target_tags = target_accounts = none
     value = get("sourceRanges")
-    source_ranges = _ranges(
-        get("sourceRange") if value is None else value, "sourceRanges", "source", problems
-    )
+    if value is None:
+        value = get("sourceRange")
+    if value is not None:
+        source_ranges = _ranges(value, "sourceRanges", "source", problems)
     value = get("destinationRanges")
-    destination_ranges = _ranges(
-        get("destinationRange") if value is None else value, "destinationRanges", "destination", problems
-    )
+    if value is None:
+        value = get("destinationRange")
+    if value is not None:
+        destination_ranges = _ranges(value, "destinationRanges", "destination", problems)
     value = get("sourceTags")
-    source_tags = _texts(get("sourceTag") if value is None else value, "sourceTags", "source", problems)
+    if value is None:
+        value = get("sourceTag")
+    if value is not None:
+        source_tags = _texts(value, "sourceTags", "source", problems)
     value = get("sourceServiceAccounts")
-    source_accounts = _texts(
-        get("sourceServiceAccount") if value is None else value, "sourceServiceAccounts", "source", problems
-    )
+    if value is None:
+        value = get("sourceServiceAccount")
+    if value is not None:
+        source_accounts = _texts(value, "sourceServiceAccounts", "source", problems)
     value = get("targetTags")
-    target_tags = _texts(get("targetTag") if value is None else value, "targetTags", "target", problems)
+    if value is None:
+        value = get("targetTag")
+    if value is not None:
+        target_tags = _texts(value, "targetTags", "target", problems)
     value = get("targetServiceAccounts")
-    target_accounts = _texts(
-        get("targetServiceAccount") if value is None else value, "targetServiceAccounts", "target", problems
-    )
+    if value is None:
+        value = get("targetServiceAccount")
+    if value is not None:
+        target_accounts = _texts(value, "targetServiceAccounts", "target", problems)
     return FirewallRule(
         asset,
         name if isinstance(name, str) and name else last(asset),
@@ -606,16 +629,16 @@ def _associations(fields: dict[str, Any], project: str, problems: _Problems) -> 
     found: list[Association] = []
     for entry in listed if isinstance(listed, list) else [] if listed is None else [listed]:
         association = entry if isinstance(entry, dict) else {}
-        stated = association.get("attachmentTarget")
+        name, stated = association.get("name"), association.get("attachmentTarget")
         target = _reference(stated, project) if isinstance(stated, str) and stated else ""
-        if not target:
-            problems.add("an association does not say where it applies")
         priority = association.get("priority")
         number = _DEFAULT_PRIORITY if priority is None else _integer(priority, *_POLICY_PRIORITIES)
-        if number is None:
-            problems.add(f"the priority of an association is {_show(priority)}")
-            number = _DEFAULT_PRIORITY
-        found.append(Association(_text(association.get("name")), target, number))
+        if target and number is not None and (name is None or isinstance(name, str)):
+            found.append(Association(name or "", target, number))
+        else:
+            # Its place among the others is not known: one that may apply anywhere, and first, stands for all.
+            problems.add("an association could not be understood")
+            found.append(Association("", "", 0))
     return tuple(found)
 
 

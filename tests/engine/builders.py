@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Any
 from auditor.engine.load import LoadedPack, load_pack
 from auditor.engine.result import ResourceRef
 from auditor.model.evidence import Evidence, Unknown
+from auditor.model.traffic import ScopeTraffic
 from auditor.model.facts import (
+    PodPackets,
+    PodTraffic,
     ClusterFacts,
     ClusterNetwork,
     FlowLogs,
@@ -60,6 +63,18 @@ examples:
 """
 
 
+ALLOWED = PodPackets(
+    everyday_denied=False,
+    rare_denied=False,
+    everyday_denials="",
+    rare_denials="",
+    unlogged=(),
+    repairs=(),
+    repair_commands=(),
+    analysis=ScopeTraffic("allowed", {"tcp": "allowed"}, "allowed", "allowed", (), (), (), ()),
+)
+
+
 def facts(**changed: Any) -> ClusterFacts:
     """A healthy cluster's facts; a fact that is None gets all its fields unknown."""
     seen = (Evidence(NAME, "networkConfig.enableIntraNodeVisibility", True),)
@@ -81,6 +96,7 @@ def facts(**changed: Any) -> ClusterFacts:
         ),
         network=ClusterNetwork("projects/shop/global/networks/vpc", "shop", False, 1460, seen),
         windows=WindowsPools((), seen),
+        traffic=PodTraffic(ALLOWED, ALLOWED, seen),
     )  # fmt: skip
     return replace(whole, **changed)
 

@@ -618,7 +618,7 @@ def obscure(random: Random, subject: Organisation) -> Organisation:
             else:
                 pools = tuple(replace(pool, cluster_hash=None) for pool in pools)
         else:
-            garble(random, [*assets, *(answer["data"] for answer in effective)])
+            garble(random, documents(assets, effective))
     return Organisation(pools, assets, effective, Unread(frozenset(types), hierarchy))
 
 
@@ -649,6 +649,7 @@ GARBAGE: dict[str, tuple[Any, ...]] = {
     "match": (7, "garbage", [1, 2]),
     "rules": (7, "garbage", ["garbage"]),
     "associations": (7, "garbage", [7]),
+    "name": (7, None, ["a"]),
     "attachmentTarget": (7, {"a": 1}),
     "network": (7, [7], {"a": 1}),
     "srcNetworks": (7, [7], {"a": 1}),
@@ -659,18 +660,37 @@ GARBAGE: dict[str, tuple[Any, ...]] = {
 """Values that no reader can understand, by the field that they take the place of."""
 
 
+def places(value: Any) -> Iterator[tuple[Json, str]]:
+    """Every field inside a JSON value that garbage can take the place of."""
+    if isinstance(value, dict):
+        for key in value:
+            if key in GARBAGE and (key != "name" or "attachmentTarget" in value):
+                yield value, key
+        for inner in value.values():
+            yield from places(inner)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from places(inner)
+
+
 def garble(random: Random, roots: list[Json]) -> None:
     """Put garbage into one field, somewhere in these values."""
-    places: list[tuple[Json, str]] = []
-    pending: list[Any] = list(roots)
-    while pending:
-        value = pending.pop()
-        if isinstance(value, dict):
-            places += [(value, key) for key in value if key in GARBAGE]
-            pending += value.values()
-        elif isinstance(value, list):
-            pending += value
-    if places:
-        key = random.choice(sorted({key for _, key in places}))
-        holder = random.choice([holder for holder, name in places if name == key])
+    found = list(places(roots))
+    if found:
+        key = random.choice(sorted({key for _, key in found}))
+        holder = random.choice([holder for holder, name in found if name == key])
         holder[key] = random.choice(GARBAGE[key])
+
+
+def garbled(subject: Organisation) -> Iterator[tuple[str, Organisation]]:
+    """The organisation with each field in turn, and each piece of garbage in its place."""
+    for index, (_, key) in enumerate(places(documents(subject.assets, subject.effective))):
+        for value in GARBAGE[key]:
+            assets, effective = copy.deepcopy(subject.assets), copy.deepcopy(subject.effective)
+            list(places(documents(assets, effective)))[index][0][key] = value
+            yield f"{key}: {value}", replace(subject, assets=assets, effective=effective)
+
+
+def documents(assets: list[Json], effective: list[Json]) -> list[Json]:
+    """All JSON that comes from the APIs."""
+    return [*assets, *(answer["data"] for answer in effective)]

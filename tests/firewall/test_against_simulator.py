@@ -74,9 +74,10 @@ def test_one_analyzer_answers_each_cluster_as_one_of_its_own_would() -> None:
         subject = organisation(random)
         analyzer = Analyzer(inventory_of(subject))
         for number in range(4):
-            place = {"network": random.choice((NETWORK_KEY, OTHER_NETWORK))}
-            place |= {"region": random.choice((REGION, OTHER_REGION))}
-            strangers = (replace(pool, **place) for pool in organisation(random).pools)
+            home = random.choice((NETWORK_KEY, OTHER_NETWORK)), random.choice((REGION, OTHER_REGION))
+            strangers = (
+                replace(pool, network=home[0], region=home[1]) for pool in organisation(random).pools
+            )
             other = replace(subject, pools=tuple(strangers))
             pods, classes = pods_of(other.pools), classes_of(other.pools)
             assert analyzer.traffic(pods, classes) == analyse(other), (seed, number)

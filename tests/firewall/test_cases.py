@@ -35,6 +35,7 @@ from tests.firewall.adversary import (
     NETWORK_KEY,
     Organisation,
     asset,
+    garbled,
     packets,
     projects,
 )
@@ -182,7 +183,7 @@ def test_the_simulator_decides_as_documented(name: str) -> None:
         assert simulator.verdict(packet) == line["verdict"], line
         for direction in DIRECTIONS:
             outcomes = simulator.outcomes(direction, packet)
-            verdicts = {o.verdict for o in outcomes}
+            verdicts: set[str] = {o.verdict for o in outcomes}
             deciders = {o.decider for o in outcomes if o.sure or len(verdicts) == 2}
             check_direction(verdicts, {d.rule or d.stage for d in deciders}, line.get(direction.lower()))
 
@@ -238,6 +239,18 @@ def test_the_analysis_sums_up_as_documented(name: str) -> None:
 @pytest.mark.parametrize("name", CASES)
 def test_analysis_and_simulator_agree_on_every_packet_of_a_case(name: str) -> None:
     assert list(disagreements(organisation_of(CASES[name]), Random(0), limit=1500))[:3] == []  # noqa: S311
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_garbage_in_a_case_never_turns_its_answer_around(name: str) -> None:
+    case = CASES[name]
+    subject = organisation_of(case)
+    regions = Regions(analyse(subject).any_node)
+    known = [packet_of(line["packet"], subject.pools) for line in case["packets"]]
+    for place, vague in garbled(subject):
+        told = Regions(analyse(vague).any_node)
+        for packet in known:
+            assert told.verdict(packet) in ("unknown", regions.verdict(packet)), place
 
 
 def test_every_case_pins_a_sentence_of_its_own() -> None:

@@ -1,0 +1,160 @@
+"""What the VPC firewall does to packets between Pods, as rules and readers ask for it."""
+
+from __future__ import annotations
+
+from shlex import quote
+from typing import TYPE_CHECKING
+
+from auditor.firewall.repair import repairs
+from auditor.firewall.shadow import shadowed
+from auditor.model.evidence import Evidence, Unknown
+from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
+from auditor.model.inventory import FIREWALL
+from auditor.model.names import canonical, last, project_of
+from auditor.model.traffic import EVERYDAY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from auditor.facts.index import Index
+    from auditor.firewall import Analyzer
+    from auditor.model.facts import NodeClasses, Pods
+    from auditor.model.traffic import Box, Decider, ScopeTraffic, TrafficVerdict
+
+_SHOWN = 3
+_EVERY_PORT = "1-65535"
+
+
+def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses) -> PodTraffic:
+    """The firewall analysis of one cluster."""
+    found = analyzer.traffic(pods, classes)
+    same_node = _packets(analyzer, pods, classes, found.same_node)
+    any_node = same_node
+    if found.any_node is not found.same_node:
+        any_node = _packets(analyzer, pods, classes, found.any_node)
+    return PodTraffic(same_node, any_node, found.evidence, found.unknowns)
+
+
+def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:
+    unlogged = tuple(
+        UnloggedRule(one.asset, one.rule or str(one.priority), decider_text(one), _logging_command(one))
+        for one in scope.deciders
+        if one.logging is False and one.asset is not None
+    )
+    denied = [box for box in scope.denied if box.benign is None]
+    changes = repairs(analyzer, pods, classes, scope) if denied else ()
+    return PodPackets(
+        everyday_denied=_is_denied(scope.everyday),
+        rare_denied=_is_denied(scope.rare),
+        everyday_denials=_denials(box for box in denied if box.protocol in EVERYDAY),
+        rare_denials=_denials(box for box in denied if box.protocol not in EVERYDAY),
+        unlogged=unlogged if unlogged or scope.verdict != "unknown" else None,
+        repairs=changes,
+        repair_commands=tuple(change.command for change in changes if change.command),
+        analysis=scope,
+    )
+
+
+def _is_denied(verdict: TrafficVerdict) -> bool | None:
+    if verdict == "unknown":
+        return None
+    return verdict != "allowed"
+
+
+def _denials(boxes: Iterable[Box]) -> str:
+    """A sentence for each direction and deciding rule."""
+    groups: dict[tuple[str, Decider | None], list[Box]] = {}
+    for box in boxes:
+        groups.setdefault((box.direction, box.decided_by), []).append(box)
+    return " ".join(_denial(direction, decider, found) for (direction, decider), found in groups.items())
+
+
+def _denial(direction: str, decider: Decider | None, boxes: Sequence[Box]) -> str:
+    ports: dict[str, list[str]] = {}
+    for box in boxes:
+        found = ports.setdefault(box.protocol, [])
+        if box.ports is not None and box.ports != _EVERY_PORT and box.ports not in found:
+            found.append(box.ports)
+    protocols = _listed([f"{name} {_some(one)}" if one else name for name, one in ports.items()])
+    sources = _some(dict.fromkeys(box.source for box in boxes))
+    destinations = _some(dict.fromkeys(box.destination for box in boxes))
+    nodes = dict.fromkeys(
+        pool
+        for box in boxes
+        for pool in (box.source_pools if direction == "egress" else box.destination_pools)
+    )
+    where = f"{'pool' if len(nodes) == 1 else 'pools'} {_some(nodes)}"
+    return (
+        f"{direction.capitalize()} of {protocols} packets from Pods in {sources} to Pods in {destinations} "
+        f"({where}) is denied by {decider_text(decider)}."
+    )
+
+
+def decider_text(decider: Decider | None) -> str:
+    """A deciding rule in a few words: its name, kind, priority and owner."""
+    if decider is None:
+        return "a rule that is not known"
+    if decider.asset is None:
+        return f"the {decider.rule} rule, which nothing overrides"
+    if decider.stage == "vpc":
+        project = project_of(canonical(decider.asset))
+        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project})"
+    kind = {
+        "hierarchical": "hierarchical firewall policy",
+        "system": "system firewall policy",
+        "network_global": "global network firewall policy",
+        "network_regional": "regional network firewall policy",
+    }.get(decider.stage, decider.stage)
+    named = f"{decider.rule} " if decider.rule else ""
+    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)})"
+
+
+def _logging_command(decider: Decider) -> str:
+    """The command that turns the logging of a rule on, with everything quoted for a shell."""
+    path = canonical(decider.asset or "")
+    project, name = quote(project_of(path)), quote(last(path))
+    if decider.stage == "vpc":
+        return f"gcloud compute firewall-rules update {name} --project={project} --enable-logging"
+    rule = f"rules update {decider.priority} --firewall-policy={name}"
+    if decider.stage == "hierarchical":
+        return f"gcloud compute firewall-policies {rule} --enable-logging"
+    place = "--global-firewall-policy"
+    if decider.stage == "network_regional":
+        place = f"--firewall-policy-region={quote(path.split('/')[3])}"
+    return f"gcloud compute network-firewall-policies {rule} {place} --project={project} --enable-logging"
+
+
+def _some(texts: Iterable[str]) -> str:
+    every = list(texts)
+    more = f" and {len(every) - _SHOWN} more" if len(every) > _SHOWN else ""
+    return ", ".join(every[:_SHOWN]) + more
+
+
+def _listed(texts: Sequence[str]) -> str:
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
+
+
+def pod_rules(
+    key: str, index: Index, analyzer: Analyzer, clusters: Sequence[tuple[Pods, NodeClasses]]
+) -> PodRules:
+    """The rules of the network with this key that earlier rules keep from deciding any Pod packet.
+
+    Rules that GKE made are left out: nobody can change them. Needs every cluster that may use the network.
+    """
+    inventory = index.inventory
+    gap = index.clusters_gap()
+    if gap is not None:
+        reason = f"Not every cluster that may use the network was read: {gap.reason.rstrip('.')}."
+        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
+    project = project_of(key)
+    if key not in inventory.effective and not inventory.coverage.read(FIREWALL, project):
+        missing = inventory.coverage.why_not(FIREWALL, project)
+        reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
+        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
+    found = tuple(
+        ShadowedRule(one.asset, one.name, one.priority, _listed([decider_text(by) for by in one.by]))
+        for one in shadowed(analyzer, key, clusters)
+        if one.by and not one.name.startswith(("gke-", "gk3-"))
+    )
+    evidence = tuple(Evidence(one.asset, "priority", one.priority) for one in found)
+    return PodRules(len(clusters), found, evidence)
