@@ -21,9 +21,12 @@ if TYPE_CHECKING:
     from auditor.engine.evaluate import Judge
     from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
+    from auditor.model.inventory import ClusterEntry
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
 FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
+_LISTED = 20
+"""How many clusters an error offers to choose from."""
 SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
@@ -307,6 +310,95 @@ class _Selection:
             parameters=self.parameters,
             severities=self.severities,
         )
+
+
+@_commands.command()
+@click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
+@click.option(
+    "--cluster", "name", required=True, metavar="NAME", help="Full resource name, or bare name if unique."
+)
+@click.option("--from", "source", required=True, metavar="IP", help="The address of the Pod that sends.")
+@click.option(
+    "--to", "destination", required=True, metavar="IP", help="The address of the Pod that receives."
+)
+@click.option("--protocol", required=True, metavar="P", help="tcp, udp, sctp, icmp, icmpv6, esp or ah.")
+@click.option("--port", type=int, metavar="N", help="Destination port, for tcp, udp and sctp.")
+@click.option(
+    "--from-pool", metavar="POOL", help="Node pool of the sender, where its address leaves a choice."
+)
+@click.option("--to-pool", metavar="POOL", help="Node pool of the receiver, likewise.")
+@click.option(
+    "--complete", is_flag=True, help="The sources hold every asset of every type, of the whole organisation."
+)
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="Default: text.")
+def trace(
+    sources: tuple[str, ...],
+    name: str,
+    source: str,
+    destination: str,
+    protocol: str,
+    port: int | None,
+    from_pool: str | None,
+    to_pool: str | None,
+    form: str,
+    *,
+    complete: bool,
+) -> int:
+    """Follow one packet between two Pods through the VPC firewall, rule by rule.
+
+    Exits with 0 if it is allowed, 1 if it is denied, 3 if that cannot be told.
+    """
+    from auditor.facts import Deriver
+    from auditor.firewall import trace as tracing
+    from auditor.sources import load
+
+    inventory = load(sources, complete=complete)
+    cluster = inventory.decode(_cluster(inventory.clusters, name))
+    if cluster.data is None:
+        raise AuditorError(
+            "the inventory holds no data about this cluster",
+            hint="export it again with --content-type=resource",
+            place=cluster.entry.name,
+        )
+    deriver = Deriver(inventory)
+    facts = deriver.cluster(cluster)
+    found = tracing.trace(
+        deriver.analyzer, facts.pods, facts.node_classes,
+        source, destination, protocol.lower(), port, from_pool, to_pool,
+    )  # fmt: skip
+    if form == "json":
+        import orjson
+
+        click.echo(orjson.dumps(tracing.trace_json(found), option=orjson.OPT_INDENT_2).decode())
+    else:
+        click.echo(_printable(tracing.trace_text(found)))
+    return {"allowed": CLEAN, "denied": FINDINGS, "unknown": GAPS}[found.verdict]
+
+
+def _cluster(clusters: Sequence[ClusterEntry], name: str) -> ClusterEntry:
+    """The cluster by full resource name, `project/location/name`, or a bare name that is unique."""
+    from auditor.model.names import canonical
+
+    for entry in clusters:
+        if name in (entry.name, f"{entry.project}/{entry.location}/{entry.short_name}") or (
+            canonical(name) == entry.key
+        ):
+            return entry
+    found = [entry for entry in clusters if entry.short_name == name]
+    if len(found) == 1:
+        return found[0]
+    if found:
+        listed = ", ".join(entry.name for entry in found[:_LISTED])
+        raise AuditorError(
+            f"{len(found)} clusters have the name {name!r}", hint=f"give one of {listed}", place="--cluster"
+        )
+    known = ", ".join(sorted(f"{one.project}/{one.location}/{one.short_name}" for one in clusters)[:_LISTED])
+    more = f" and {len(clusters) - _LISTED} more" if len(clusters) > _LISTED else ""
+    raise AuditorError(
+        f"no cluster {name!r} in the inventory",
+        hint=f"there are {known}{more}" if known else "the inventory holds no cluster at all",
+        place="--cluster",
+    )
 
 
 @_commands.command("check-sarif")

@@ -61,6 +61,55 @@ sandbox-ml       ? ? ? ? ? ? ? ?
 kestrel-routing  p p p ? ? ? p p
 """
 
+TRAFFIC_RULES = (
+    "same-node-traffic-denied",
+    "same-node-traffic-would-be-denied",
+    "pod-traffic-denied",
+    "rare-protocol-traffic-denied",
+    "firewall-logging-off",
+)
+
+# The same letters, for TRAFFIC_RULES.
+TRAFFIC = """
+storefront-eu    p - p p p
+storefront-us    p - p F p
+orders           - p p p F
+orders-dr        - p p p F
+search           p - p p p
+suggest          p - p p p
+search-indexer   - p p F F
+warehouse-etl    - p p p F
+stream           p - p F F
+payments         F - F - F
+ledger           - F F - F
+tokenizer        p - p p p
+pos-gateway      p - p p F
+pos-returns      - p p p F
+erp              - p p p F
+erp-reports      p - p p F
+fraud-scoring    F - F - F
+fraud-training   - F F - F
+edge-proxy       F - F - F
+edge-cache       p - p p p
+partner-api      ? - ? ? F
+dev-apps         - p p p F
+ci               - F F - F
+mesh             p - p p F
+hr-portal        - p p p F
+feature-preview  - - - - -
+sandbox-ml       ? ? ? ? ?
+kestrel-routing  ? - ? ? ?
+"""
+
+READINESS = {
+    "working": "storefront-eu storefront-us search suggest tokenizer erp-reports edge-cache mesh",
+    "ready": "orders orders-dr search-indexer dev-apps",
+    "degraded": "stream payments fraud-scoring edge-proxy",
+    "blocked": "warehouse-etl ledger fraud-training ci",
+    "unsupported": "pos-gateway pos-returns erp",
+    "unknown": "partner-api hr-portal feature-preview sandbox-ml kestrel-routing",
+}
+
 STALE_RULES = {
     "mrd-net-prod/prod-vpc": "p",
     "mrd-net-pay/pay-vpc": "p",
@@ -115,6 +164,23 @@ def _letters() -> dict[tuple[str, str], str]:
 
 
 @pytest.mark.parametrize("cluster", EXPECTED)
+def test_the_firewall_does_to_each_cluster_what_it_is_there_to_show(cluster: str) -> None:
+    said = {rule: _letters()[rule, cluster] for rule in TRAFFIC_RULES}
+    assert said == dict(zip(TRAFFIC_RULES, _table(TRAFFIC)[cluster], strict=True))
+
+
+def test_each_cluster_is_as_ready_as_it_is_there_to_show() -> None:
+    said = {report.short_name: report.readiness.state for report in _report().clusters}
+    assert said == {name: state for state, names in READINESS.items() for name in names.split()}
+
+
+def test_a_deny_that_never_decides_a_pod_packet_is_found_where_it_is_shadowed() -> None:
+    found = [r for r in _report().results if r.rule == "shadowed-for-pods" and r.verdict == "fail"]
+    assert {r.subject for r in found if r.resource.name.endswith("/prod-vpc")} >= {"deny-retired-scanner"}
+    assert all(r.severity == "info" for r in found)
+
+
+@pytest.mark.parametrize("cluster", EXPECTED)
 def test_the_rules_say_of_each_cluster_what_it_is_there_to_show(cluster: str) -> None:
     said = {rule: _letters()[rule, cluster] for rule in RULES}
     assert said == dict(zip(RULES, EXPECTED[cluster], strict=True))
@@ -135,7 +201,10 @@ def test_leftovers_of_deleted_clusters_are_found_where_every_cluster_and_rule_wa
     assert stale == ["gke-erp-5f1c9e02-all", "gke-erp-5f1c9e02-ssh"]
 
 
-@pytest.mark.parametrize("rule", [*RULES, "stale-gke-firewall-rule"])
+@pytest.mark.parametrize(
+    "rule",
+    [*RULES, "stale-gke-firewall-rule", *(rule for rule in TRAFFIC_RULES)],
+)
 def test_every_verdict_of_every_rule_is_shown(rule: str) -> None:
     assert {letter for (of, _), letter in _letters().items() if of == rule} == set("pF-?")
 
@@ -240,8 +309,6 @@ def test_pod_ranges_of_one_network_do_not_overlap() -> None:
 
 
 def test_the_readme_tells_of_every_cluster_and_states_these_verdicts() -> None:
-    from benchmarks.demo_expectations import READINESS, TRAFFIC, TRAFFIC_RULES
-
     text = (FOLDER / "README.md").read_text(encoding="utf-8")
     about_traffic = _table(TRAFFIC)
     assert all(len(letters) == len(TRAFFIC_RULES) for letters in about_traffic.values())

@@ -152,7 +152,7 @@ def pod_rules(
         reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
         return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
     found = tuple(
-        ShadowedRule(one.asset, one.name, one.priority, _listed([decider_text(by) for by in one.by]))
+        ShadowedRule(one.asset, one.name, one.priority, _some(decider_text(by) for by in one.by))
         for one in shadowed(analyzer, key, clusters)
         if one.by and not one.name.startswith(("gke-", "gk3-"))
     )

@@ -264,20 +264,16 @@ class Chains:
             applies = max((self.same_network(t, network) if t else MAYBE for t in targets), default=NO)
             if applies != NO:
                 found.append((priority, name, policy, applies))
-        return self._steps(
-            [
-                entry
-                for entry in found
-                if kind == "network_global"
-                or entry[2].region == region
-                or (kind == "system" and not entry[2].region)
-            ],
-            network,
-        )
+        here = [
+            (priority, name, policy, applies)
+            for priority, name, policy, applies in found
+            if kind == "network_global" or policy.region == region or (kind == "system" and not policy.region)
+        ]
+        return self._steps(here, network)
 
     def _steps(self, associated: list[_Associated], network: str) -> list[Step]:
         """Policies on one node or network: by association priority, then by name (Compute API v1)."""
-        associated.sort(key=lambda entry: (entry[0], entry[1], entry[2].asset))
+        associated.sort(key=_rank)
         shared = Counter(priority for priority, _, _, _ in associated)
         return [
             # One without a name may come anywhere among those of its priority: perhaps and first covers it.
@@ -345,6 +341,10 @@ _STAGES: dict[PolicyKind, Stage] = {
     "network_global": "network_global",
     "network_regional": "network_regional",
 }
+
+
+def _rank(entry: _Associated) -> tuple[int, str, str]:
+    return (entry[0], entry[1], entry[2].asset)
 
 
 def _numbered_project(reference: str) -> str | None:
