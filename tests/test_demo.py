@@ -203,7 +203,7 @@ def test_leftovers_of_deleted_clusters_are_found_where_every_cluster_and_rule_wa
 
 @pytest.mark.parametrize(
     "rule",
-    [*RULES, "stale-gke-firewall-rule", *(rule for rule in TRAFFIC_RULES)],
+    [*RULES, "stale-gke-firewall-rule", *TRAFFIC_RULES],
 )
 def test_every_verdict_of_every_rule_is_shown(rule: str) -> None:
     assert {letter for (of, _), letter in _letters().items() if of == rule} == set("pF-?")
