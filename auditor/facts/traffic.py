@@ -32,12 +32,19 @@ def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses) -> PodTraffic:
     any_node = same_node
     if found.any_node is not found.same_node:
         any_node = _packets(analyzer, pods, classes, found.any_node)
-    return PodTraffic(same_node, any_node, found.evidence, found.unknowns)
+    silent = tuple(Evidence(one.asset, one.switch, observed=False) for one in same_node.unlogged or ())
+    return PodTraffic(same_node, any_node, (*found.evidence, *silent), found.unknowns)
 
 
 def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:
     unlogged = tuple(
-        UnloggedRule(one.asset, one.rule or str(one.priority), decider_text(one), _logging_command(one))
+        UnloggedRule(
+            one.asset,
+            one.rule or str(one.priority),
+            decider_text(one),
+            "logConfig.enable" if one.stage == "vpc" else f"rules[priority={one.priority}].enableLogging",
+            _logging_command(one),
+        )
         for one in scope.deciders
         if one.logging is False and one.asset is not None
     )

@@ -9,6 +9,7 @@ evaluation order").
 from __future__ import annotations
 
 from collections import Counter
+from shlex import quote
 from typing import TYPE_CHECKING
 
 from auditor.firewall.compiled import (
@@ -224,13 +225,23 @@ class Chains:
             )
         return None
 
-    def _regional(self, network: str, region: str, project: str) -> tuple[list[Step], list[Step]]:
-        """System policies, and the regional network policies, of the network in the region."""
+    def _regional(
+        self, network: str, region: str, project: str, *, ask: bool = False
+    ) -> tuple[list[Step], list[Step]]:
+        """System policies, and the regional network policies, of the network in the region.
+
+        With `ask` an answer of getEffectiveFirewalls for the region would settle what was not read.
+        """
         system = self._network_policies("system", network, region)
         regional = self._network_policies("network_regional", network, region)
         if not self._coverage.read(FIREWALL_POLICY, project):
             gap = self._coverage.why_not(FIREWALL_POLICY, project)
-            why = (f"regional firewall policies of project {project} may be missing: {gap.reason}", gap.hint)
+            hint = gap.hint
+            if ask:
+                command = ["gcloud", "compute", "network-firewall-policies", "get-effective-firewalls"]
+                command += [f"--network={last(network)}", f"--region={region}", f"--project={project}"]
+                hint = f"add the regional answer: `{' '.join(map(quote, command))} --format=json`; or {hint}"
+            why = (f"regional firewall policies of project {project} may be missing: {gap.reason}", hint)
             system.insert(0, _unread_step("system", why))
             regional.insert(0, _unread_step("network_regional", why))
         return system, regional
@@ -301,7 +312,7 @@ class Chains:
         after = listed("network_global") + listed("network_regional")
         if answer.region != region:
             # The global answer does not show regional policies.
-            system, regional = self._regional(network, region, project_of(network))
+            system, regional = self._regional(network, region, project_of(network), ask=True)
             before += system
             after += regional
         return before, [self._vpc(network, answer.rules, 1 + index)], after

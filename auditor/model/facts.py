@@ -213,11 +213,15 @@ class ClusterNetwork:
 
 @dataclass(frozen=True, slots=True)
 class UnloggedRule:
-    """A VPC or policy rule that decides packets and logs nothing, in words, and the command that mends it."""
+    """A VPC or policy rule that decides packets and logs nothing.
+
+    `text` describes the rule, `switch` is the path of its logging in the asset, `command` turns it on.
+    """
 
     asset: str
     name: str
     text: str
+    switch: str
     command: str
 
 

@@ -368,6 +368,9 @@ def test_the_global_effective_answer_does_not_show_regional_policies() -> None:
     effective = [{"network": NETWORK_KEY, "region": "", "data": answer}]
     unread = analyse(network(), effective=effective, unread=frozenset({FIREWALL_POLICY}))
     assert verdicts(unread) == ("unknown", "unknown")
+    assert any(
+        "get-effective-firewalls --network=vpc --region=europe-west1" in r for r in unread.any_node.reasons
+    )
     assert verdicts(analyse(network(), effective=effective)) == ("allowed", "allowed")
 
 
