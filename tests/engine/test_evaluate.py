@@ -343,13 +343,13 @@ def test_a_selection_judges_only_what_was_asked_for() -> None:
 def test_network_rules_judge_networks() -> None:
     ref = replace(REF, name="//compute.googleapis.com/projects/shop/global/networks/vpc")
     stale = StaleRule("//f", "gke-old-12345678-all", "old", "12345678")
-    (result, _) = JUDGE.network(ref, NetworkFacts(GkeRules(1, (stale,), ()), PodRules(1, (), ())))
+    (_, result) = JUDGE.network(ref, NetworkFacts(GkeRules(1, (stale,), ()), PodRules(1, (), ())))
     assert (result.rule, result.subject, result.verdict) == (
         "stale-gke-firewall-rule",
         stale.name,
         Verdict.FAIL,
     )
-    (result, _) = JUDGE.network(ref, NetworkFacts(GkeRules(0, (), ()), PodRules(0, (), ())))
+    (_, result) = JUDGE.network(ref, NetworkFacts(GkeRules(0, (), ()), PodRules(0, (), ())))
     assert result.verdict is Verdict.NOT_APPLICABLE
 
 
