@@ -38,6 +38,9 @@ def cli(arguments: Sequence[str] | None = None) -> NoReturn:
     """
     try:
         code = _commands.main(args=arguments, prog_name="gke-auditor", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        _say(error.format_message())
+        code = CANNOT_RUN
     except click.ClickException as error:
         usage = getattr(error, "ctx", None)
         _say(f"error: {error.format_message()}")

@@ -54,16 +54,16 @@ MUTANTS: tuple[Mutant, ...] = (
         '[e for found in self._attached.get("hierarchical", {}).values() for e in found]',
     ),
     mutant(
-        "association priority ignored in the hierarchy",
+        "association priority ignored",
         CHAIN,
         "return (entry[0], entry[1], entry[2].asset)",
         "return (0, entry[1], entry[2].asset)",
     ),
     mutant(
-        "association priority ignored at the network",
+        "an association without a name comes first",
         CHAIN,
-        "lambda entry: (entry[0], entry[1],",
-        "lambda entry: (0, entry[1],",
+        "applies if name or shared[priority] == 1 else MAYBE",
+        "applies",
     ),
     mutant(
         "association name ignored",
