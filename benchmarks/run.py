@@ -8,6 +8,7 @@ MB are 10^6 bytes of peak resident memory.
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import platform
 import subprocess
@@ -119,6 +120,21 @@ def fleet(folder: Path) -> Iterator[Figure]:
     yield from _big("20,000 clusters of 5 KB", FLEET, folder, seconds=6, megabytes=400)
 
 
+def analysis(_: Path) -> Iterator[Figure]:
+    """The firewall analysis of one cluster among 200, the median, by the rules of its network."""
+    for rules, milliseconds in ((30, 0.12), (500, 0.25), (5_000, 7.0)):
+        command = [sys.executable, "-m", "benchmarks.analysis", str(rules)]
+        runs = [json.loads(subprocess.check_output(command, cwd=ROOT)) for _ in range(3)]
+        again, first = (min(run[key] for run in runs) for key in ("next", "first"))
+        yield Figure(f"firewall analysis, {rules:,} rules compiled", again * 1e3, "ms", milliseconds)
+        yield Figure(
+            f"compiling {rules:,} rules and 200 of GKE's, a rule",
+            (first - again) / (rules + 200) * 1e3,
+            "ms",
+            0.06,
+        )
+
+
 def large(folder: Path) -> Iterator[Figure]:
     """Everything that a large organisation has."""
     what = "20,000 clusters, 100,000 pools, 200,000 firewall rules, 2,000 networks, 200 policies"
@@ -168,6 +184,7 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
 GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "start": start,
     "demo": demo,
+    "analysis": analysis,
     "fleet": fleet,
     "large": large,
 }
