@@ -7,7 +7,7 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: scan test check generate bench verify mutants clean help
+.PHONY: scan test browser check generate bench verify mutants clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -17,9 +17,13 @@ scan: $(RUN)  ## scan the demo organisation into out/
 		--output html=out/report.html --output sarif=out/report.sarif --output json=out/report.json; \
 	status=$$?; if [ $$status -eq 2 ]; then exit 2; fi
 
-test: check $(DEV)  ## everything that CI runs
-	@sh tests/install-browser.sh
+test:  ## everything that CI runs
+	@$(MAKE) --no-print-directory --jobs=2 $(DEV) browser
+	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
+
+browser:
+	@sh tests/install-browser.sh
 
 check: $(DEV)  ## format, lint, types, import direction
 	$(BIN)/ruff format --check .
@@ -34,6 +38,12 @@ generate: $(DEV)  ## rule documentation, schemas, the demo organisation
 
 bench: $(DEV)  ## measure against the budgets
 	$(BIN)/python -m benchmarks.run
+
+verify: $(DEV)  ## compare the firewall analysis with the naive simulator for some minutes
+	$(BIN)/python -m tests.firewall.verify --seconds 180
+
+mutants: $(DEV)  ## break the firewall analysis on purpose; the tests must notice each time
+	$(BIN)/python -m tests.firewall.mutants
 
 clean:  ## remove what make made
 	rm -rf .venv out

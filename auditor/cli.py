@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 import traceback
@@ -53,6 +54,14 @@ def cli(arguments: Sequence[str] | None = None) -> NoReturn:
     except (click.Abort, KeyboardInterrupt):
         _say("interrupted; no report was written")
         code = 130
+    except BrokenPipeError:
+        # Whoever read the output has seen enough. What Python flushes at exit must not fail again.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = CLEAN
+    except OSError as error:
+        _say(f"error: the output cannot be written: {error.strerror or error}")
+        _say("hint: see that there is room on the device, and run it again")
+        code = CANNOT_RUN
     except Exception:  # noqa: BLE001 - a crash must not exit with 1, which means findings
         traceback.print_exc()
         _say("error: this is a bug in gke-auditor")

@@ -112,7 +112,8 @@ def decider_text(decider: Decider | None) -> str:
         "network_global": "global network firewall policy",
         "network_regional": "regional network firewall policy",
     }.get(decider.stage, decider.stage)
-    named = f"{decider.rule} " if decider.rule else ""
+    # A policy's rule has no name but what its description says.
+    named = f'"{decider.rule}" ' if decider.rule else ""
     return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)})"
 
 

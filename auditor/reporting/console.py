@@ -29,6 +29,8 @@ Part = str | tuple[str, str]
 _GAPS = 8
 _UNDECIDED = 5
 _FINDINGS = 10
+_OF_ONE_RULE = 3
+_DASH = " — "
 _NOTES = 5
 _LONGEST = 400
 
@@ -193,8 +195,11 @@ def _print_undecided(page: _Page, counted: Summary) -> None:
     for result in counted.unknown:
         by_rule[result.rule].append(result)
     for rule, results in sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0]))[:_UNDECIDED]:
-        reasons = Counter(reason for result in results for reason in result.reasons)
-        first = min(reasons, key=lambda reason: (-reasons[reason], reason), default=results[0].message)
+        # The remedy behind the dash names the resource; the reason before it is what many have in common.
+        said = [reason for result in results for reason in result.reasons]
+        reasons = Counter(reason.split(_DASH, 1)[0] for reason in said)
+        most = min(reasons, key=lambda reason: (-reasons[reason], reason), default=results[0].message)
+        first = next((reason for reason in said if reason.startswith(most)), most)
         resources = len({result.resource.name for result in results})
         page.line(
             ("! not decided: ", "yellow"),
@@ -243,8 +248,22 @@ def _rule(counts: RuleCounts, shown: Sequence[Severity], *, waived: bool) -> lis
     ]
 
 
+def _worst(counted: Summary) -> list[Result]:
+    """The findings to show: the worst first, no rule more than a few times."""
+    shown: list[Result] = []
+    of_rule: Counter[str] = Counter()
+    for result in counted.worst:
+        of_rule[result.rule] += 1
+        if of_rule[result.rule] <= _OF_ONE_RULE:
+            shown.append(result)
+            if len(shown) == _FINDINGS:
+                break
+    return shown
+
+
 def _print_findings(page: _Page, counted: Summary, written: Sequence[tuple[str, int, str]]) -> None:
-    for result in counted.worst[:_FINDINGS]:
+    shown = _worst(counted)
+    for result in shown:
         page.line(
             (f"{result.severity.value.upper():<9}", _STYLE[result.severity]),
             (one_line(result.rule), "bold"),
@@ -256,7 +275,7 @@ def _print_findings(page: _Page, counted: Summary, written: Sequence[tuple[str, 
             for line in visible(command).split("\n"):
                 page.verbatim((line, "green"), indent=11)
         page.blank()
-    left = len(counted.worst) - _FINDINGS
+    left = len(counted.worst) - len(shown)
     if left > 0:
         where = (
             f"; all of them: {one_line(written[0][0])}"
