@@ -15,7 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -141,6 +141,28 @@ def large(folder: Path) -> Iterator[Figure]:
     yield from _big(what, LARGE, folder, seconds=12, megabytes=700)
 
 
+def growth(folder: Path) -> Iterator[Figure]:
+    """How the time of a scan without reports grows with one kind of thing alone."""
+    base = Shape(clusters=4_000, pools=4, networks=400, firewalls=40_000, policies=40, pools_as="embedded")
+    first = _timed(base, folder)
+    for what, shape in (
+        ("clusters", replace(base, clusters=2 * base.clusters)),
+        ("node pools", replace(base, pools=2 * base.pools)),
+        ("firewall rules", replace(base, firewalls=2 * base.firewalls)),
+    ):
+        run = _timed(shape, folder)
+        note = f"{first.time:.2f} s, then {run.time:.2f} s"
+        yield Figure(f"twice the {what}", run.time / first.time, "x", 2.1, note)
+
+
+def _timed(shape: Shape, folder: Path) -> Run:
+    source = folder / "growth.ndjson"
+    _generate(shape, source)
+    run = _scan(str(source), (), folder, runs=2)
+    source.unlink()
+    return run
+
+
 def _generate(shape: Shape, target: Path) -> None:
     """Write an organisation in a process of its own, in random order: merged exports come in no other."""
     command = [
@@ -185,6 +207,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "start": start,
     "demo": demo,
     "analysis": analysis,
+    "growth": growth,
     "fleet": fleet,
     "large": large,
 }

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from auditor.engine.cel import UndecidedError
 from auditor.engine.load import parameters_of
-from auditor.engine.projection import ABSENT, of_fact, of_json, plain
+from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
 from auditor.engine.reads import Reads
 from auditor.engine.result import Remediation, Result, Severity, Verdict
 from auditor.model.evidence import Evidence
@@ -70,7 +70,12 @@ class Judge:
             rules += [one.rule for one in chosen]
             for kind, made in groups.items():
                 ready = [
-                    _Ready(one, (severities or {}).get(one.rule.id, one.rule.severity))
+                    _Ready(
+                        one,
+                        (severities or {}).get(one.rule.id, one.rule.severity),
+                        pack.environments[kind],
+                        values,
+                    )
                     for one in chosen
                     if one.rule.applies_to.kind == kind
                 ]
@@ -131,12 +136,19 @@ class _Subject:
 
 @dataclass(slots=True, eq=False)
 class _Scope:
-    # What the rules of one pack see of a resource.
+    # What the expressions of a rule see of a resource.
     environment: Environment
     about: _Subject
     data: dict[str, Any]
-    activation: cel.Activation
     known: dict[Expression, Any] = field(default_factory=dict)
+    _activation: cel.Activation | None = None
+
+    @property
+    def activation(self) -> cel.Activation:
+        # Most messages and commands name paths alone, which need none.
+        if self._activation is None:
+            self._activation = self.environment.activation(self.data)
+        return self._activation
 
     def value(self, expression: Expression) -> Any:
         if expression.path is not None:
@@ -151,8 +163,7 @@ class _Scope:
         return self.known[expression]
 
     def inner(self, variable: str, element: Any) -> _Scope:
-        data = {**self.data, variable: element}
-        return _Scope(self.environment, self.about, data, self.environment.activation(data))
+        return _Scope(self.environment, self.about, {**self.data, variable: element})
 
 
 @dataclass(slots=True, eq=False)
@@ -165,13 +176,29 @@ class _Outcome:
     reasons: list[str] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class _Outline:
+    # What a rule says about every resource that looks alike to it, short of names and reasons: the checks
+    # that fail, or the paths and lists that are missing.
+    verdict: Verdict
+    message: str = ""
+    severity: Severity | None = None
+    failed: tuple[CompiledCheck, ...] = ()
+    missing: tuple[str, ...] = ()
+    loops: tuple[Loop, ...] = ()
+
+
 @dataclass(slots=True, eq=False)
 class _Ready:
     # A rule with everything that is the same for all resources.
     compiled: CompiledRule
     severity: Severity
+    environment: Environment
+    parameters: Mapping[str, Json]
     id: str = field(init=False)
     undecided: str = field(init=False)
+    advice: str = field(init=False)
+    projection: _Projection = field(init=False)
     evidence: Callable[[_Subject], tuple[Evidence, ...]] = field(init=False)
     hashed: Any = field(init=False)
 
@@ -179,8 +206,14 @@ class _Ready:
         rule = self.compiled.rule
         self.id = rule.id
         self.undecided = f"It is not known whether this holds: {rule.passing}"
+        fix = rule.remediation
+        self.advice = fix.text if fix.cost is None else f"{fix.text} {fix.cost}"
+        self.projection = _Projection(self.compiled.expressions(), self.parameters)
         self.hashed = hashlib.sha256(f"{FINGERPRINT}\n{rule.id}\n".encode())
         self.evidence = _evidence_of(rule, self.compiled.evidence)
+
+    def scope(self, about: _Subject) -> _Scope:
+        return _Scope(self.environment, about, self.projection.of(about))
 
     def result(
         self,
@@ -200,12 +233,11 @@ class _Ready:
             hashed.update(about.hashed + subject.encode("utf-8", "surrogatepass"))
         remediation = None
         if scope is not None:
-            fix = self.compiled.rule.remediation
             commands = (
                 *_ready(self.compiled.ready_commands, scope),
                 *(template.command(scope.value) for template in self.compiled.commands),
             )
-            remediation = Remediation(fix.text if fix.cost is None else f"{fix.text} {fix.cost}", commands)
+            remediation = Remediation(self.advice, commands)
         return Result(
             self.id,
             verdict,
@@ -228,9 +260,9 @@ class _Ready:
 class _Group:
     """The rules of one pack about one kind of resource, which see the same values.
 
-    Most resources look alike to the rules: what decides about pass and not_applicable, names left out, is
-    the same for many. That part is projected first, and its verdicts are remembered; only a resource that
-    is more to say about is projected in full.
+    Most resources look alike to the rules: what decides about the verdicts, names left out, is the same for
+    many. That part is projected first, and what the rules say about it in outline is remembered; only where
+    more decides, the elements of a list say, is a rule evaluated for the resource alone.
     """
 
     def __init__(
@@ -238,33 +270,30 @@ class _Group:
     ) -> None:
         self._environment = environment
         self._rules = rules
-        self._verdicts: dict[bytes, tuple[Verdict | None, ...]] = {}
-        deciding = [
-            one for rule in rules for one in (rule.compiled.holds, rule.compiled.when) if one is not None
-        ]
-        self._deciding = _Projection(deciding, parameters)
-        self._full = _Projection([one for rule in rules for one in rule.compiled.expressions()], parameters)
+        self._outlines: dict[bytes, tuple[tuple[_Ready, _Outline | None], ...]] = {}
+        self._deciding = _Projection((one for rule in rules for one in rule.compiled.deciding()), parameters)
 
     def judge(self, about: _Subject, results: list[Result]) -> None:
         data = self._deciding.of(about)
         key = marshal.dumps(data, _MARSHAL_BY_VALUE)
-        verdicts = self._verdicts.get(key)
-        if verdicts is None:
-            if len(self._verdicts) >= _REMEMBERED:
-                self._verdicts.clear()
-            activation = self._environment.activation(data)
-            verdicts = self._verdicts[key] = tuple(_simple_verdict(rule, activation) for rule in self._rules)
-        scope = None
-        for rule, verdict in zip(self._rules, verdicts, strict=True):
-            if verdict is Verdict.PASS:
-                results.append(rule.result(about, verdict, rule.compiled.rule.passing))
-            elif verdict is Verdict.NOT_APPLICABLE:
-                results.append(rule.result(about, verdict, rule.compiled.rule.applies_to.otherwise))
+        outlines = self._outlines.get(key)
+        if outlines is None:
+            if len(self._outlines) >= _REMEMBERED:
+                self._outlines.clear()
+            scope = _Scope(self._environment, about, data)
+            outlines = self._outlines[key] = tuple((rule, _outline(rule, scope)) for rule in self._rules)
+        for rule, outline in outlines:
+            if outline is None or (outline.loops and any(_certain(one, about) for one in outline.loops)):
+                results += _judge(rule, rule.scope(about))
+            elif outline.failed:
+                scope = rule.scope(about)
+                message = " ".join([check.message.message(scope.value) for check in outline.failed])
+                results.append(rule.result(about, Verdict.FAIL, message, outline.severity, scope=scope))
+            elif outline.missing:
+                reasons = tuple(dict.fromkeys(_all_missing(outline.missing, about)))
+                results.append(rule.result(about, Verdict.UNKNOWN, outline.message, reasons=reasons))
             else:
-                if scope is None:
-                    full = self._full.of(about)
-                    scope = _Scope(self._environment, about, full, self._environment.activation(full))
-                results += _judge(rule, scope)
+                results.append(rule.result(about, outline.verdict, outline.message))
 
     def all_undecided(self, ref: ResourceRef, reason: str) -> Iterator[Result]:
         return (rule.bare(ref, Verdict.UNKNOWN, rule.undecided, (reason,)) for rule in self._rules)
@@ -297,25 +326,53 @@ class _Projection:
             data["cluster"] = self._of_raw(about.raw)
         if self._names_resource:
             ref = about.ref
-            data["resource"] = plain({
-                "name": ref.name, "type": ref.type, "project": ref.project,
-                "location": ref.location, "short_name": last(ref.name),
-            })  # fmt: skip
+            data["resource"] = {
+                "name": text(ref.name), "type": text(ref.type), "project": text(ref.project),
+                "location": text(ref.location), "short_name": text(last(ref.name)),
+            }  # fmt: skip
         return data
 
 
-def _simple_verdict(rule: _Ready, activation: cel.Activation) -> Verdict | None:
-    # Pass or not applicable, which need no more than to be said; None for all else.
+def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
+    # None if what a rule says is not decided by what all its expressions that decide read together.
     compiled = rule.compiled
     try:
-        if compiled.holds.program.eval(activation).value() is True:
-            return Verdict.PASS
-        if compiled.when is not None and compiled.when.program.eval(activation).value() is False:
-            return Verdict.NOT_APPLICABLE
+        if compiled.holds.program.eval(scope.activation).value() is True:
+            return _Outline(Verdict.PASS, compiled.rule.passing)
     except (RuntimeError, TypeError):
         # More loop steps than CEL allows, say: part by part it may do.
         return None
-    return None
+    lacking: list[tuple[Expression, ...]] = []
+    failed: list[CompiledCheck] = []
+    loops: list[Loop] = []
+    severity = Severity.INFO
+    applies = True if compiled.when is None else _truth(compiled.when, scope)
+    if applies is False:
+        return _Outline(Verdict.NOT_APPLICABLE, compiled.rule.applies_to.otherwise)
+    if applies is None and compiled.when is not None:
+        lacking.append((compiled.when,))
+    for check in compiled.checks if applies else ():
+        if check.loop is not None:
+            try:
+                scope.value(check.loop.each)
+            except UndecidedError:
+                lacking.append((check.loop.each,))
+                loops.append(check.loop)
+                continue
+            return None
+        found = _decided(rule, check, scope)
+        if isinstance(found, Severity):
+            failed.append(check)
+            severity = max(severity, found, key=lambda one: one.rank)
+        elif found:
+            lacking.append(found)
+    if failed:
+        return _Outline(Verdict.FAIL, "", severity, tuple(failed), (), tuple(loops))
+    missing = [_missing(expressions, scope) for expressions in lacking]
+    if not missing or not all(missing):
+        return None
+    paths = tuple(dict.fromkeys(path for found in missing for path in found))
+    return _Outline(Verdict.UNKNOWN, rule.undecided, None, (), paths, tuple(loops))
 
 
 def _ready(expression: Expression | None, scope: _Scope) -> tuple[str, ...]:
@@ -398,26 +455,33 @@ def _apply(
     subject: str | None,
     outcomes: dict[str | None, _Outcome],
 ) -> None:
-    expected = _truth(check.expect, scope)
-    if expected is True:
+    found = _decided(rule, check, scope)
+    if found is None:
         return
-    made = True if check.when is None else _truth(check.when, scope)
-    if made is False:
+    if not isinstance(found, Severity):
+        _undecided(outcomes, subject, scope, _reasons(found, scope))
         return
-    if expected is None or made is None:
-        lacking = [check.expect] if expected is None else []
-        if made is None and check.when is not None:
-            lacking.append(check.when)
-        _undecided(outcomes, subject, scope, _reasons(lacking, scope))
-        return
-    severity = rule.severity
-    if check.check.lowered is not None and check.lowered is not None and _truth(check.lowered, scope):
-        severity = min(severity, check.check.lowered.to, key=lambda one: one.rank)
     outcome = outcomes.setdefault(subject, _Outcome(Verdict.FAIL, scope))
     if outcome.verdict is not Verdict.FAIL:
         outcome.verdict, outcome.scope = Verdict.FAIL, scope
-    outcome.severity = max(outcome.severity, severity, key=lambda one: one.rank)
+    outcome.severity = max(outcome.severity, found, key=lambda one: one.rank)
     outcome.messages.append(check.message.message(scope.value))
+
+
+def _decided(rule: _Ready, check: CompiledCheck, scope: _Scope) -> Severity | tuple[Expression, ...] | None:
+    # The severity of a failure, the expressions that have no value, or None if all is well.
+    expected = _truth(check.expect, scope)
+    if expected is True:
+        return None
+    made = True if check.when is None else _truth(check.when, scope)
+    if made is False:
+        return None
+    if expected is None or made is None:
+        lacking = (check.expect,) if expected is None else ()
+        return (*lacking, check.when) if made is None and check.when is not None else lacking
+    if check.check.lowered is not None and check.lowered is not None and _truth(check.lowered, scope):
+        return min(rule.severity, check.check.lowered.to, key=lambda one: one.rank)
+    return rule.severity
 
 
 def _undecided(
@@ -436,14 +500,8 @@ def _truth(expression: Expression, scope: _Scope) -> bool | None:
 
 def _reasons(expressions: Iterable[Expression], scope: _Scope, error: str = "") -> Iterator[str]:
     # Why the expressions have no value: the facts' own reasons for what is missing among what they read.
-    missing = dict.fromkeys(
-        path
-        for expression in expressions
-        for name, reads in expression.own.items()
-        for path in reads.missing(scope.data.get(name))
-    )
-    for path in missing:
-        yield from _why_missing(path, scope)
+    missing = _missing(expressions, scope)
+    yield from _all_missing(missing, scope.about)
     if not missing:
         for expression in expressions:
             try:
@@ -453,9 +511,23 @@ def _reasons(expressions: Iterable[Expression], scope: _Scope, error: str = "") 
         yield f"An expression of the rule has no value: {error or 'it is neither true nor false'}."
 
 
-def _why_missing(path: str, scope: _Scope) -> Iterator[str]:
+def _missing(expressions: Iterable[Expression], scope: _Scope) -> Iterable[str]:
+    return dict.fromkeys(
+        path
+        for expression in expressions
+        for name, reads in expression.own.items()
+        for path in reads.missing(scope.data.get(name))
+    )
+
+
+def _all_missing(paths: Iterable[str], about: _Subject) -> Iterator[str]:
+    for path in paths:
+        yield from _why_missing(path, about)
+
+
+def _why_missing(path: str, about: _Subject) -> Iterator[str]:
     root, _, field_path = path.partition(".")
-    unknowns = getattr(getattr(scope.about.facts, root, None), "unknowns", ())
+    unknowns = getattr(getattr(about.facts, root, None), "unknowns", ())
     related = [one for one in unknowns if _related(one.path, path)]
     for unknown in related or unknowns:
         yield f"{unknown.reason} — {unknown.hint}"
@@ -487,12 +559,18 @@ def _evidence_of(
     ]
     if len(getters) == 1:
         return getters[0]
-    return lambda about: tuple(one for get in getters for one in get(about))
+
+    def of_all(about: _Subject) -> tuple[Evidence, ...]:
+        found: tuple[Evidence, ...] = ()
+        for get in getters:
+            found += get(about)
+        return found
+
+    return of_all
 
 
 def _fact_evidence(name: str) -> Callable[[_Subject], tuple[Evidence, ...]]:
-    get = attrgetter(f"facts.{name}.evidence")
-    return lambda about: get(about)
+    return attrgetter(f"facts.{name}.evidence")
 
 
 def _value_evidence(path: tuple[str, ...], expected: Json) -> Callable[[_Subject], tuple[Evidence, ...]]:

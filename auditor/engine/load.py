@@ -65,6 +65,13 @@ class CompiledRule:
     ready_commands: Expression | None
     evidence: tuple[tuple[str, ...], ...]
 
+    def deciding(self) -> Iterator[Expression]:
+        """The expressions that decide about verdict and severity, short of single elements of a list."""
+        yield self.holds
+        if self.when is not None:
+            yield self.when
+        yield from (one.lowered for one in self.checks if one.lowered is not None and one.loop is None)
+
     def expressions(self) -> Iterator[Expression]:
         """Every expression of the rule."""
         for one in (self.when, self.holds, self.ready_commands):

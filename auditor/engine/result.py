@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
+from auditor.model.record import quick
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -49,6 +51,7 @@ _RANK = {
 }
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ResourceRef:
     """The resource a result is about: full name as the inventory has it, asset type, project, location."""
@@ -59,6 +62,7 @@ class ResourceRef:
     location: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Remediation:
     """What mends a failure: a text, and shell commands ready to paste (names filled in and quoted)."""
@@ -67,6 +71,7 @@ class Remediation:
     commands: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Result:
     """One rule on one resource.
@@ -91,6 +96,7 @@ class Result:
     baseline: str | None = None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
     """A cluster as the report shows it: what it is, its facts, its readiness.
@@ -108,6 +114,7 @@ class ClusterReport:
     readiness: Readiness
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WaiverNote:
     """Something to say about a waiver: it is `expired`, `malformed` or `unused`."""
@@ -117,6 +124,7 @@ class WaiverNote:
     waiver: Waiver | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """Every result of an audit, and the header that says what was read, with what, and when.

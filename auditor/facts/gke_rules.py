@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 _NAMED = re.compile(
     r"gk[e3]-(?P<cluster>.+)-(?P<hash>[0-9a-f]{8})-(?:all|vms|master|inkubelet|exkubelet|ssh|mcsd)"
 )
+# A firewall rule's name has at most so many characters; in what is longer the rest is not compared.
+_LONGEST_NAME = 63
 _IPV6 = re.compile(r"gk[e3]-(?P<hash>[0-9a-f]{8})-ipv6-all")
 
 
@@ -33,7 +35,10 @@ class Hashes:
         self._index = index
         self._seen: set[str] = set()
         self._known: set[str] = set()
-        self._nameless: dict[str, ClusterEntry] = {}
+        # Clusters without a hash, in the order in which they were noted: by name, and by each beginning of one.
+        self._nameless: list[ClusterEntry] = []
+        self._by_name: dict[str, int] = {}
+        self._by_beginning: dict[str, int] = {}
 
     def note(self, cluster: Cluster) -> None:
         """Remember a cluster that was decoded for another purpose."""
@@ -43,7 +48,12 @@ class Hashes:
         self._seen.add(name)
         digest = cluster_hash(cluster.data.get("id")) if cluster.data is not None else None
         if digest is None:
-            self._nameless[name] = cluster.entry
+            number = len(self._nameless)
+            self._nameless.append(cluster.entry)
+            own = cluster.entry.short_name[:_LONGEST_NAME]
+            self._by_name.setdefault(own, number)
+            for end in range(len(own) + 1):
+                self._by_beginning.setdefault(own[:end], number)
         else:
             self._known.add(digest)
 
@@ -62,10 +72,13 @@ class Hashes:
         """
         if digest in self._known:
             return True
-        for entry in self._nameless.values():
-            if entry.short_name.startswith(cluster) or cluster.startswith(entry.short_name):
-                return entry
-        return False
+        if not self._nameless:
+            return False
+        name = cluster[:_LONGEST_NAME]
+        candidates = [self._by_beginning.get(name)]
+        candidates += [self._by_name.get(name[:end]) for end in range(1, len(name))]
+        found = [number for number in candidates if number is not None]
+        return self._nameless[min(found)] if found else False
 
 
 def derive(key: str, index: Index, hashes: Hashes) -> GkeRules:

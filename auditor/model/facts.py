@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from auditor.model.record import quick
+
 if TYPE_CHECKING:
     from auditor.model.evidence import Evidence, Unknown
     from auditor.model.traffic import Repair, ScopeTraffic
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Visibility:
     """Effective intra-node visibility.
@@ -31,6 +34,7 @@ class Visibility:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PoolVersion:
     """The GKE version of one node pool, as the API spells it; None where it cannot be parsed or is absent."""
@@ -39,6 +43,7 @@ class PoolVersion:
     version: str | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Versions:
     """The GKE versions of the control plane and of every node pool (None: pools are not in the inventory)."""
@@ -49,6 +54,7 @@ class Versions:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class WindowsPools:
     """The node pools that run Windows Server, by name.
@@ -61,6 +67,7 @@ class WindowsPools:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PodRange:
     """One range that Pods of this cluster draw their addresses from.
@@ -77,6 +84,7 @@ class PodRange:
     in_use: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UnresolvedRange:
     """A Pod range known by name alone: the Subnetwork that defines it is not in the inventory."""
@@ -87,6 +95,7 @@ class UnresolvedRange:
     reason: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PoolPods:
     """The Pod addresses of one node pool.
@@ -103,6 +112,7 @@ class PoolPods:
     resolved: bool
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Pods:
     """Every Pod range of the cluster with its origin, and the pools that draw from them."""
@@ -114,6 +124,7 @@ class Pods:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NodeClass:
     """What the firewall sees of the nodes of some pools: one distinct target identity.
@@ -134,6 +145,7 @@ class NodeClass:
     secure_tags: tuple[str, ...] | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NodeClasses:
     """The distinct firewall target identities of the nodes (None: pools are not in the inventory)."""
@@ -143,6 +155,7 @@ class NodeClasses:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Uncovered:
     """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use it."""
@@ -153,6 +166,7 @@ class Uncovered:
     pools: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Masquerade:
     """Source NAT of Pod packets: the evidence, the non-masquerade set, the Pod ranges it leaves uncovered.
@@ -170,6 +184,7 @@ class Masquerade:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SubnetFlowLogs:
     """VPC Flow Logs of one node subnetwork, as its own configuration states them.
@@ -190,6 +205,7 @@ class SubnetFlowLogs:
     filter: str | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FlowLogs:
     """VPC Flow Logs on the cluster's node subnetworks; `subnets` is None if those are not known."""
@@ -199,6 +215,7 @@ class FlowLogs:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClusterNetwork:
     """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown."""
@@ -211,6 +228,7 @@ class ClusterNetwork:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class UnloggedRule:
     """A VPC or policy rule that decides packets and logs nothing.
@@ -225,6 +243,7 @@ class UnloggedRule:
     command: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PodPackets:
     """What the firewall does to packets between Pods in one scope, as rules ask for it.
@@ -247,6 +266,7 @@ class PodPackets:
     analysis: ScopeTraffic
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PodTraffic:
     """The firewall analysis: packets between Pods on one node, and between any two nodes of the cluster."""
@@ -257,6 +277,7 @@ class PodTraffic:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything derived about one cluster, under the names that rules use."""
@@ -272,6 +293,7 @@ class ClusterFacts:
     traffic: PodTraffic
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """One word for a cluster, and why.
@@ -283,6 +305,7 @@ class Readiness:
     reasons: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class StaleRule:
     """A firewall rule made by GKE for a cluster that the inventory does not hold."""
@@ -293,6 +316,7 @@ class StaleRule:
     cluster_hash: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class GkeRules:
     """The firewall rules of one network that GKE made.
@@ -307,6 +331,7 @@ class GkeRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class ShadowedRule:
     """A firewall rule that matches Pod packets and decides none; `by` names the rules that decide them."""
@@ -317,6 +342,7 @@ class ShadowedRule:
     by: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PodRules:
     """The firewall rules of one network as far as they concern packets between Pods.
@@ -332,6 +358,7 @@ class PodRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
     """Everything derived about one VPC network, under the names that rules use."""

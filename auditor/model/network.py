@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from auditor.model.record import quick
+
 Direction = Literal["INGRESS", "EGRESS"]
 Action = Literal["allow", "deny", "goto_next", "apply_security_profile_group"]
 PolicyKind = Literal["hierarchical", "system", "network_global", "network_regional"]
@@ -16,6 +18,7 @@ Aspect = Literal["direction", "priority", "action", "layer4", "source", "destina
 """A part of a rule. Where one is unclear, the analysis takes every reading of it as possible."""
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Network:
     """A VPC network. `enforcement_order` is the order of VPC rules and network policies.
@@ -32,6 +35,7 @@ class Network:
     problems: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FlowLogConfig:
     """Subnetwork.logConfig, defaults filled in; `enabled` None if the subnetwork states nothing at all."""
@@ -43,6 +47,7 @@ class FlowLogConfig:
     filter: str
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Subnetwork:
     """A subnetwork: node range, secondary ranges by name, IPv6 ranges, flow logs."""
@@ -60,6 +65,7 @@ class Subnetwork:
     problems: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Layer4:
     """One protocol with its destination ports.
@@ -71,6 +77,7 @@ class Layer4:
     ports: tuple[tuple[int, int], ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
     """A VPC firewall rule. Empty tuples are absent fields.
@@ -99,6 +106,7 @@ class FirewallRule:
     unclear: frozenset[Aspect] = frozenset()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class SecureTag:
     """A secure tag value (`tagValues/N`) as a rule names it; an ineffective one matches nothing.
@@ -110,6 +118,7 @@ class SecureTag:
     effective: bool | None
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PolicyEndpoint:
     """One side of a policy rule's match. Empty tuples are absent fields; the lists are ORed.
@@ -128,6 +137,7 @@ class PolicyEndpoint:
     networks: tuple[str, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
     """A rule of a firewall policy. `label` is its rule name or description, whichever is there.
@@ -153,6 +163,7 @@ class PolicyRule:
     unclear: frozenset[Aspect] = frozenset()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class Association:
     """Where a policy applies: `target` is `organizations/N`, `folders/N` or a canonical network reference.
@@ -165,6 +176,7 @@ class Association:
     priority: int
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class FirewallPolicy:
     """A firewall policy with its rules inline; `region` is set for regional ones, else empty.
@@ -181,6 +193,7 @@ class FirewallPolicy:
     problems: tuple[str, ...] = ()
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class EffectiveFirewalls:
     """The answer of getEffectiveFirewalls: authoritative for its network, policies in evaluation order.
@@ -194,6 +207,7 @@ class EffectiveFirewalls:
     policies: tuple[FirewallPolicy, ...]
 
 
+@quick
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
     """A Network Security address group: its CIDR items.

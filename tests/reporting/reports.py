@@ -34,23 +34,29 @@ from auditor.model.facts import (
     Masquerade,
     NodeClass,
     NodeClasses,
+    PodPackets,
     PodRange,
     Pods,
+    PodTraffic,
     PoolPods,
     PoolVersion,
     Readiness,
     SubnetFlowLogs,
     Uncovered,
+    UnloggedRule,
     UnresolvedRange,
     Versions,
     Visibility,
+    WindowsPools,
 )
 from auditor.model.inventory import CLUSTER, FIREWALL_POLICY, NETWORK, SUBNETWORK, Gap
+from auditor.model.traffic import KUBELET_READ_ONLY, Box, Decider, Repair, ScopeTraffic, Witness
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from auditor.model.evidence import Json
+    from auditor.model.traffic import Direction, Protocol, TrafficVerdict
 
 ORGANIZATION = "organizations/123456789012"
 HOST = "net-host"
@@ -206,6 +212,166 @@ def result(
     )
 
 
+DENY_EGRESS = Decider(
+    f"//compute.googleapis.com/projects/{HOST}/global/firewalls/deny-all-egress",
+    "deny-all-egress",
+    65000,
+    "vpc",
+    "deny",
+    logging=True,
+)
+EXKUBELET = Decider(
+    f"//compute.googleapis.com/projects/{HOST}/global/firewalls/gke-ledger-0a1b2c3d-exkubelet",
+    "gke-ledger-0a1b2c3d-exkubelet",
+    1000,
+    "vpc",
+    "deny",
+    logging=False,
+)
+PARTNERS = Decider(
+    "//compute.googleapis.com/locations/global/firewallPolicies/123",
+    "suspended partners",
+    900,
+    "hierarchical",
+    "deny",
+    logging=False,
+)
+IMPLIED_ALLOW = Decider(None, "implied allow egress", None, "implied", "allow")
+PROTOCOLS: tuple[Protocol, ...] = ("tcp", "udp", "sctp", "icmp", "esp", "ah")
+
+
+def box(
+    direction: Direction,
+    protocol: Protocol,
+    range_: str,
+    by: Decider | tuple[Decider, ...],
+    *,
+    ports: str | None = None,
+    benign: str | None = None,
+) -> Box:
+    """Packets within one IPv4 Pod range of the pools `default` and `gpu`; several deciders: undecided."""
+    candidates = by if isinstance(by, tuple) else (by,)
+    if ports is None and protocol in ("tcp", "udp", "sctp"):
+        ports = "1-65535"
+    prefix = range_.rsplit(".", 1)[0]
+    port = None if ports is None else int(ports.partition("-")[0])
+    return Box(
+        direction,
+        range_,
+        range_,
+        protocol,
+        ports,
+        ("default", "gpu"),
+        ("default", "gpu"),
+        None if isinstance(by, tuple) else by,
+        candidates,
+        Witness(f"{prefix}.2", f"{prefix}.3", protocol, port, "default", "default"),
+        benign,
+    )
+
+
+def packets(
+    denied: Sequence[Box] = (),
+    undecided: Sequence[Box] = (),
+    repairs: tuple[Repair, ...] = (),
+    reasons: tuple[str, ...] = (),
+    unlogged: tuple[UnloggedRule, ...] | None = (),
+) -> PodPackets:
+    """One scope of the analysis, its verdicts computed from its boxes as far as these builders need them."""
+
+    def verdict(protocols: Sequence[Protocol], *, benign: bool) -> TrafficVerdict:
+        of = [b.protocol for b in denied if b.protocol in protocols and (benign or b.benign is None)]
+        if of:
+            return (
+                "denied"
+                if set(of) == set(protocols) and all(b.ports in (None, "1-65535") for b in denied)
+                else "partial"
+            )
+        return "unknown" if any(b.protocol in protocols for b in undecided) else "allowed"
+
+    everyday, rare = (
+        verdict(("tcp", "udp", "icmp"), benign=False),
+        verdict(("sctp", "esp", "ah"), benign=False),
+    )
+    analysis = ScopeTraffic(
+        verdict(PROTOCOLS, benign=True),
+        {protocol: verdict((protocol,), benign=True) for protocol in PROTOCOLS},
+        everyday,
+        rare,
+        tuple(denied),
+        tuple(undecided),
+        tuple(dict.fromkeys(b.decided_by for b in denied if b.decided_by is not None)),
+        reasons,
+    )
+    harmful = [b for b in denied if b.benign is None]
+    return PodPackets(
+        None if everyday == "unknown" else everyday != "allowed",
+        None if rare == "unknown" else rare != "allowed",
+        f"Egress is denied by {harmful[0].candidates[0].rule}." if harmful else "",
+        "",
+        unlogged,
+        repairs,
+        tuple(one.command for one in repairs if one.command),
+        analysis,
+    )
+
+
+def denied_traffic(range_: str = "10.8.0.0/16", name: str = "checkout") -> PodTraffic:
+    """Egress of tcp, udp and icmp is denied by a VPC rule; between nodes some ports of a policy too."""
+    boxes = [box("egress", protocol, range_, DENY_EGRESS) for protocol in ("tcp", "udp", "icmp")]
+    policy = replace(PARTNERS, rule="databases")
+    more = [box("ingress", "tcp", range_, policy, ports=ports) for ports in ("3306", "5432-5433")]
+    rule_name = f"allow-pods-egress-{name}-c0ffee"
+    repair = Repair(
+        "egress",
+        DENY_EGRESS,
+        "Allow exactly the denied Pod packets with a VPC firewall rule of priority 64999 before VPC firewall "
+        "rule deny-all-egress (65000), for the nodes of the cluster in network vpc-prod.",
+        f"gcloud compute firewall-rules create {rule_name} --project=net-host --network=vpc-prod "
+        f"--direction=EGRESS --action=ALLOW --priority=64999 --rules=icmp,tcp,udp --source-ranges={range_} "
+        f"--destination-ranges={range_} --target-tags=gke-{name}-0a1b2c3d-node",
+        f'resource "google_compute_firewall" "{rule_name.replace("-", "_")}" {{\n'
+        f'  name      = "{rule_name}"\n  direction = "EGRESS"\n  priority  = 64999\n}}\n',
+        f"whoever manages the firewall rules of project {HOST}",
+    )
+    by_hand = Repair(
+        "ingress",
+        policy,
+        "Renumber firewall policy 123: no priority is free before its rule 900.",
+        "",
+        "",
+        "its owner",
+    )
+    unlogged = (
+        UnloggedRule(EXKUBELET.asset or "", EXKUBELET.rule, "a rule", "logConfig.enable", "gcloud compute …"),
+    )
+    return PodTraffic(
+        packets(boxes, repairs=(repair,), unlogged=unlogged),
+        packets(boxes + more, repairs=(repair, by_hand), unlogged=unlogged),
+        (Evidence(DENY_EGRESS.asset or "", "rule 'deny-all-egress'", "deny egress"),),
+    )
+
+
+def undecided_traffic(range_: str = "10.12.0.0/16") -> PodTraffic:
+    """Egress may be denied by a policy rule whose address group nobody has read."""
+    boxes = [box("egress", protocol, range_, (PARTNERS, IMPLIED_ALLOW)) for protocol in PROTOCOLS]
+    reason = "rule 900 of firewall policy 123: address group partners is not in the inventory"
+    hint = "export networksecurity.googleapis.com/AddressGroup assets too"
+    scope = packets(undecided=boxes, reasons=(f"{reason}; {hint}",), unlogged=None)
+    return PodTraffic(scope, scope, (), (Unknown("traffic", reason, hint),))
+
+
+def benign_traffic(range_: str = "10.9.0.0/16") -> PodTraffic:
+    """GKE's own rule closes the read-only kubelet port, and nothing else is denied."""
+    scope = packets([box("ingress", "tcp", range_, EXKUBELET, ports="10255", benign=KUBELET_READ_ONLY)])
+    return PodTraffic(scope, scope, ())
+
+
+def allowed_traffic() -> PodTraffic:
+    """Nothing is denied, and nothing is undecided."""
+    return PodTraffic(packets(), packets(), ())
+
+
 def facts(
     ref: ResourceRef,
     *,
@@ -216,6 +382,7 @@ def facts(
     flow_logs: bool = True,
     version: str = "1.33.5-gke.100",
     block: int = 8,
+    traffic: PodTraffic | None = None,
 ) -> ClusterFacts:
     """The facts of a Standard cluster in the Shared VPC, with the pools `default` and `gpu`."""
     asset = ref.name
@@ -320,6 +487,8 @@ def facts(
             (Evidence(subnetwork, "logConfig.enable", flow_logs),),
         ),
         network=ClusterNetwork(VPC, HOST, True, 1460, ()),
+        windows=WindowsPools((), ()),
+        traffic=traffic or allowed_traffic(),
     )
 
 
@@ -403,13 +572,15 @@ def all_verdicts() -> Report:
             checkout,
             "degraded",
             ("Same-node tcp, udp and icmp packets are denied by deny-all-egress (priority 65000).",),
-            facts_=facts(checkout, second_range=True, uncovered=True),
+            facts_=facts(checkout, second_range=True, uncovered=True, traffic=denied_traffic()),
         ),
         cluster(
             ledger,
             "blocked",
             ("Pod range 10.200.0.0/20 (pool gpu) would be masqueraded.",),
-            facts_=facts(ledger, state="off", second_range=True, uncovered=True, block=9),
+            facts_=facts(
+                ledger, state="off", second_range=True, uncovered=True, block=9, traffic=benign_traffic()
+            ),
         ),
         cluster(search, "working", (), facts_=facts(search, block=10), folder="folders/88"),
         cluster(
@@ -423,7 +594,14 @@ def all_verdicts() -> Report:
             legacy,
             "unsupported",
             ("GKE 1.14.10-gke.27 is older than 1.15.",),
-            facts_=facts(legacy, state="off", version="1.14.10-gke.27", unknown_masquerade=True, block=12),
+            facts_=facts(
+                legacy,
+                state="off",
+                version="1.14.10-gke.27",
+                unknown_masquerade=True,
+                block=12,
+                traffic=undecided_traffic(),
+            ),
             folder="",
         ),
         cluster(

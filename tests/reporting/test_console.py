@@ -86,8 +86,10 @@ def test_the_files_written_are_named_with_their_size() -> None:
 def test_findings_that_are_not_shown_are_counted() -> None:
     results = [reports.result("a-rule", Verdict.FAIL, reports.cluster_ref(f"c{n}")) for n in range(25)]
     report = reports.report(results=results)
-    assert "… 15 more; all of them: out/a.html" in printed(report, ("out/a.html", 1, ""))
-    assert "… 15 more; --output html=PATH shows all of them" in printed(report)
+    assert "… 22 more; all of them: out/a.html" in printed(report, ("out/a.html", 1, ""))
+    assert "… 22 more; --output html=PATH shows all of them" in printed(report)
+    several = [replace(one, rule=f"rule-{n % 5}") for n, one in enumerate(results)]
+    assert "… 15 more;" in printed(reports.report(results=several))
 
 
 def test_gaps_that_are_not_shown_are_counted() -> None:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -14,15 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.engine.result import Report, Verdict
-from auditor.model.traffic import (
-    KUBELET_READ_ONLY,
-    Box,
-    Decider,
-    ScopeTraffic,
-    Traffic,
-    Witness,
-    traffic_json,
-)
+from auditor.model.traffic import KUBELET_READ_ONLY, box_json
 from auditor.reporting import FORMATS
 from auditor.reporting.encode import DEEPEST, chunks, dumps, dumps_observed, utf8
 from tests.reporting import reports
@@ -145,30 +136,29 @@ def test_an_empty_list_is_a_statement_and_null_is_none() -> None:
 
 
 def test_the_firewall_analysis_follows_the_published_schema() -> None:
-    deny = Decider("//compute.googleapis.com/projects/p/global/firewalls/d", "d", 1000, "vpc", "deny")
-    unread = Decider(None, "rules of a policy that was not read", None, "hierarchical", None)
-    witness = Witness("10.0.0.1", "10.0.0.2", "tcp", 443, "a", "a")
-    denied = Box(
-        "egress", "10.0.0.0/24", "10.0.0.0/24", "tcp", "1-65535", ("a",), ("a",), deny, (), witness, None
-    )
-    undecided = replace(denied, protocol="icmp", ports=None, decided_by=None, candidates=(deny, unread))
-    benign = replace(denied, ports="10255", witness=None, benign=KUBELET_READ_ONLY)
-    scope = ScopeTraffic(
-        "partial",
-        {"tcp": "partial", "icmp": "unknown"},
-        "partial",
-        "allowed",
-        (denied, benign),
-        (undecided,),
-        (deny,),
-        ("A policy was not read.",),
-    )
-    written = orjson.loads(dumps(traffic_json(Traffic(scope, replace(scope, verdict="allowed")))))
     schema = {**SCHEMA["$defs"]["cluster"]["properties"]["traffic"], "$defs": SCHEMA["$defs"]}
-    jsonschema.Draft202012Validator(schema).validate(written)
-    written["same_node"]["denied"][0]["ports"] = "a"
+    validator = jsonschema.Draft202012Validator(schema)
+    written = {c["short_name"]: c["traffic"] for c in rendered(reports.all_verdicts())["clusters"]}
+    for traffic in written.values():
+        validator.validate(traffic)
+    written["checkout"]["same_node"]["denied"][0]["ports"] = "a"
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.Draft202012Validator(schema).validate(written)
+        validator.validate(written["checkout"])
+
+
+def test_every_box_and_repair_of_the_firewall_analysis_is_written() -> None:
+    written = {c["short_name"]: c["traffic"] for c in rendered(reports.all_verdicts())["clusters"]}
+    denied = reports.denied_traffic()
+    for scope, packets in (("same_node", denied.same_node), ("any_node", denied.any_node)):
+        found = written["checkout"][scope]
+        assert found["denied"] == [box_json(box) for box in packets.analysis.denied]
+        assert [one["command"] for one in found["repairs"]] == [one.command for one in packets.repairs]
+    assert written["checkout"]["same_node"]["verdict"] == "partial"
+    assert "candidates" in written["legacy"]["same_node"]["undecided"][0]
+    assert written["legacy"]["same_node"]["reasons"] == list(
+        reports.undecided_traffic().same_node.analysis.reasons
+    )
+    assert written["ledger"]["same_node"]["denied"][0]["benign"] == KUBELET_READ_ONLY
 
 
 def test_names_survive_as_they_are() -> None:
