@@ -35,7 +35,8 @@ class Hashes:
         self._index = index
         self._seen: set[str] = set()
         self._known: set[str] = set()
-        # Clusters without a hash, in the order in which they were noted: by name, and by each beginning of one.
+        # Clusters without a hash, in the order in which they were noted: by name, and by each beginning
+        # of one.
         self._nameless: list[ClusterEntry] = []
         self._by_name: dict[str, int] = {}
         self._by_beginning: dict[str, int] = {}

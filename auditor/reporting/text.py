@@ -13,7 +13,10 @@ def visible(text: str, keep: str = "\n") -> str:
     That covers control characters, terminal escapes, bidirectional and zero-width marks, line separators and
     lone surrogates; the outcome is always valid UTF-8. Characters of `keep` stay as they are.
     """
-    if text.isprintable():
+    plain = text
+    for kept in keep:
+        plain = plain.replace(kept, "")
+    if plain.isprintable():
         return text
     return "".join(
         c if c.isprintable() or c in keep else c.encode("unicode_escape").decode("ascii") for c in text

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 from auditor.engine.load import LoadedPack, load_pack
 from auditor.engine.result import ResourceRef
 from auditor.model.evidence import Evidence, Unknown
-from auditor.model.traffic import ScopeTraffic
 from auditor.model.facts import (
-    PodPackets,
-    PodTraffic,
     ClusterFacts,
     ClusterNetwork,
     FlowLogs,
     Masquerade,
     NodeClasses,
+    PodPackets,
     Pods,
+    PodTraffic,
     PoolVersion,
     SubnetFlowLogs,
     Versions,
     Visibility,
     WindowsPools,
 )
+from auditor.model.traffic import ScopeTraffic
 
 if TYPE_CHECKING:
     from pathlib import Path
