@@ -590,7 +590,7 @@ class _Assembly:
             decided = tables[asset_type] = self._decided(asset_type, table, numbers)
             for key, record in decided.items():
                 objects.setdefault(key.partition("/k8s/")[0], []).append(record.payload)
-            if kind != "Pod" and any(asset_type in one.asset_types for one in coverage.headers):
+            if kind != "Pod" and any(asset_type in one.asset_types or one.listed for one in coverage.headers):
                 for entry in entries:
                     if coverage.lists_objects(asset_type, entry.key):
                         listed.setdefault(entry.key, set()).add(kind)
