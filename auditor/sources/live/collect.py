@@ -36,8 +36,13 @@ CLUSTER_RATE = 1500
 """Calls of the Kubernetes Engine API a minute; the quota is 3,000, older projects have 600."""
 
 _AT_ONCE = 12
+_PAGES_AT_ONCE = 4
+"""How many pages may be under way: each is some megabytes, and four keep up with the quota."""
+
 _MANY_SCOPES = 5
 """With more scopes than this the types of a project are listed together: each call counts."""
+
+_M_ARENA_MAX = -8  # malloc.h
 
 _SETTLED = timedelta(seconds=60)
 """How old the moment is that a snapshot shows. Clocks differ, and the API refuses a time that is to come."""
@@ -125,6 +130,7 @@ def collect(options: Options, output: Path, *, resume: bool, progress: Progress)
         read_time = (datetime.now(UTC) - _SETTLED).strftime("%Y-%m-%dT%H:%M:%SZ")
         state = State.create(path, options.plan(), read_time)
     with _collecting_garbage():
+        _share_one_heap()
         try:
             run = _Run(options, scopes, state, access, progress)
             try:
@@ -164,6 +170,15 @@ def _collecting_garbage() -> Iterator[None]:
             gc.disable()
 
 
+def _share_one_heap() -> None:
+    """Have threads take memory from one heap: with one each (glibc), what a page took stays with its thread."""
+    import ctypes
+
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        mallopt(_M_ARENA_MAX, 1)
+
+
 class _Run:
     """One run of a collection, from its first call to the header of the snapshot."""
 
@@ -181,15 +196,15 @@ class _Run:
         self.answers: list[bytes] = []
         self._lister = Lister(
             access.assets(),
-            self._caller(options.rate),
+            self._caller(options.rate, _PAGES_AT_ONCE),
             state,
             threading.Lock(),
             certificates=options.kubernetes_evidence,
             progress=progress.pages_read,
         )
 
-    def _caller(self, rate: int) -> Caller:
-        limiter = Limiter(rate)
+    def _caller(self, rate: int, at_once: int) -> Caller:
+        limiter = Limiter(rate, at_once)
         self._limiters.append(limiter)
         return Caller(limiter, self._stopping)
 
@@ -269,7 +284,7 @@ class _Run:
     def _clusters(self) -> None:
         lister = ClusterLister(
             self._access.clusters(),
-            self._caller(self._options.cluster_rate),
+            self._caller(self._options.cluster_rate, _AT_ONCE),
             self._state,
             emulated=bool(self._access.emulators.container),
             progress=self._progress.doing,

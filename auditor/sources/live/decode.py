@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 _SHORT = 72
 """Up to this many bytes an entry of a Struct is remembered with its value."""
 
-_REMEMBERED = 50_000
+_REMEMBERED = 10_000
 """How many of them; then all are forgotten, so that memory stays flat."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

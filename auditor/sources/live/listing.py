@@ -74,7 +74,9 @@ class Lister:
         token, expired = cursor.token, False
         while True:
             try:
-                page = self.caller(lambda seconds, token=token: self._ask(listing, token, seconds))  # type: ignore[misc]
+                following, new = self.caller(
+                    lambda seconds, token=token: self._ask(listing, token, seconds)  # type: ignore[misc]
+                )
             except CallError as error:
                 if token and error.code in _EXPIRED:
                     if expired:
@@ -86,22 +88,19 @@ class Lister:
                     continue
                 self._failed(listing, error)
                 return
-            try:
-                with self.decoding:
-                    # One at a time: more would only be in memory together.
-                    new = self._keep(listing, page)
             except MalformedError as error:
                 self._failed(listing, CallError("DATA_LOSS", str(error)))
                 return
-            if not page.next_page_token:
+            if not following:
                 self._completed(listing)
                 return
-            if page.next_page_token == token and not new:
+            if following == token and not new:
                 self._failed(listing, CallError("DATA_LOSS", "the server answers with one page for ever"))
                 return
-            token = page.next_page_token
+            token = following
 
-    def _ask(self, listing: Listing, token: str, seconds: float) -> Page:
+    def _ask(self, listing: Listing, token: str, seconds: float) -> tuple[str, int]:
+        """Get a page and keep it: the token of the next one, and how many assets are new."""
         from google.cloud import asset_v1
 
         request = asset_v1.ListAssetsRequest(
@@ -114,7 +113,9 @@ class Lister:
         )
         pager = self.client.list_assets(request=request, retry=None, timeout=seconds)
         page: Page = next(pager.pages)
-        return page
+        with self.decoding:
+            # One at a time: side by side they would not be faster, only in memory together.
+            return page.next_page_token, self._keep(listing, page)
 
     def _keep(self, listing: Listing, page: Page) -> int:
         lines: list[Line] = [

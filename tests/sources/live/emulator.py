@@ -147,7 +147,9 @@ class Emulator:
             parent,
             tuple(types),
             getattr(request, "page_token", ""),
-            request.read_time.ToJsonString() if method == "ListAssets" and request.HasField("read_time") else "",
+            request.read_time.ToJsonString()
+            if method == "ListAssets" and request.HasField("read_time")
+            else "",
             getattr(request, "page_size", 0),
         )
         with self._lock:
