@@ -59,10 +59,13 @@ def load(
 
         seen: set[tuple[int, int] | str] = set()
         for source in _ordered(sources):
+            passed: list[tuple[str, str]] = []
             if isinstance(source, tuple):
-                found, passed = _collected(stack, source, live), []
+                found = _collected(stack, source, live)
+            elif source == DEMO:
+                found = _demo(stack)
             else:
-                found, passed = files.find(source) if source != DEMO else (_demo(stack), [])
+                found, passed = files.find(source)
             builder.gaps += [
                 Gap(place, None, f"was passed over: it {why}", "give the file itself")
                 for place, why in passed

@@ -19,7 +19,9 @@ from auditor.model.inventory import Gap
 from auditor.sources import snapshot, wording
 from auditor.sources.live import calls, causes, outside
 from auditor.sources.live.clusters import ClusterLister
+from auditor.sources.live.effective import EffectiveReader
 from auditor.sources.live.endpoints import Access, emulators
+from auditor.sources.live.evidence import EvidenceReader, PodSearch
 from auditor.sources.live.limiter import Limiter
 from auditor.sources.live.listing import Lister, Listing
 from auditor.sources.live.retry import CallError, Caller
@@ -35,6 +37,7 @@ RATE = 95
 CLUSTER_RATE = 1500
 """Calls of the Kubernetes Engine API a minute; the quota is 3,000, older projects have 600."""
 
+_SEARCH_RATE = 300
 _AT_ONCE = 12
 _PAGES_AT_ONCE = 4
 """How many pages may be under way: each is some megabytes, and four keep up with the quota."""
@@ -179,6 +182,14 @@ def _share_one_heap() -> None:
         mallopt(_M_ARENA_MAX, 1)
 
 
+def listings(scope: str, scopes: int) -> list[Listing]:
+    """The listings of one scope among so many."""
+    if scope.startswith("projects/") and scopes > _MANY_SCOPES:
+        return [Listing(scope, wording.USED)]
+    # A stream for each type: they run side by side, and one that is refused takes no other along.
+    return [Listing(scope, (kind,)) for kind in wording.USED]
+
+
 class _Run:
     """One run of a collection, from its first call to the header of the snapshot."""
 
@@ -218,7 +229,7 @@ class _Run:
 
     def _header(self) -> snapshot.Header:
         scopes, lister = self._scopes, self._lister
-        self._list([one for scope in scopes for one in self._listings(scope)])
+        self._list([one for scope in scopes for one in listings(scope, len(scopes))])
         if not lister.read_any:
             raise self._nothing()
         if self._options.cluster_api and not (
@@ -243,17 +254,11 @@ class _Run:
             hierarchies=hierarchies,
         )
 
-    def _listings(self, scope: str) -> list[Listing]:
-        if scope.startswith("projects/") and len(self._scopes) > _MANY_SCOPES:
-            return [Listing(scope, wording.USED)]
-        # A stream for each type: they run side by side, and one that is refused takes no other along.
-        return [Listing(scope, (kind,)) for kind in wording.USED]
-
-    def _list(self, listings: Sequence[Listing]) -> None:
-        if not listings:
+    def _list(self, wanted: Sequence[Listing]) -> None:
+        if not wanted:
             return
-        with ThreadPoolExecutor(min(_AT_ONCE, len(listings)), thread_name_prefix="list") as pool:
-            running = [pool.submit(self._lister.run, one) for one in listings]
+        with ThreadPoolExecutor(min(_AT_ONCE, len(wanted)), thread_name_prefix="list") as pool:
+            running = [pool.submit(self._lister.run, one) for one in wanted]
             try:
                 done, _ = wait(running, return_when=FIRST_EXCEPTION)
                 for one in done:
@@ -312,6 +317,45 @@ class _Run:
                 # Not the whole, but each policy that is read tells what it denies.
                 self._list([outside.of_folder(folder) for folder in folders])
         return [(scope, types) for scope, types in listed.items() if types], tuple(hierarchies)
+
+    def _evidence(self) -> list[tuple[str, frozenset[str]]]:
+        """Ask the clusters' own APIs; what was listed of which cluster."""
+        reader = EvidenceReader(
+            self._state,
+            self._access.token,
+            emulated=self._access.emulators.any,
+            timeout=self._options.kubernetes_timeout,
+            at_once=self._options.kubernetes_at_once,
+            stopping=self._stopping,
+            progress=self._progress.doing,
+        )
+        reader.run()
+        self._gaps += reader.gaps
+        if reader.without_agent:
+            search = PodSearch(
+                self._lister.client,
+                self._caller(_SEARCH_RATE, 1),
+                self._state,
+                emulated=self._access.emulators.any,
+            )
+            search.run(self._scopes, reader.without_agent)
+            self._gaps += search.gaps
+        return reader.listed
+
+    def _effective(self, hierarchies: tuple[str, ...]) -> None:
+        """Ask for the effective firewalls of the networks whose policies were not read to their end."""
+        reader = EffectiveReader(
+            self._access.compute_base(),
+            self._access.token,
+            emulated=self._access.emulators.any,
+            progress=self._progress.doing,
+        )
+        read = {
+            *hierarchies,
+            *(scope for scope, kind in self._lister.complete if kind == model.FIREWALL_POLICY),
+        }
+        self.answers += reader.run(outside.undecided(self._state, read))
+        self._gaps += reader.gaps
 
 
 _TELLING = frozenset(("PERMISSION_DENIED", "UNAUTHENTICATED"))

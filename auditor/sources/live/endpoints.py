@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import ipaddress
 import os
-from dataclasses import dataclass
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 from auditor import __version__
@@ -78,7 +79,8 @@ class Access:
     emulators: Emulators
     quota_project: str | None = None
     _credentials: Any = None
-    _channels: list[Any] | None = None
+    _channels: list[Any] = field(default_factory=list)
+    _refreshing: threading.Lock = field(default_factory=threading.Lock)
 
     def check(self) -> None:
         """See that there are credentials, before any call. `AuditorError` with the remedy if not."""
@@ -96,15 +98,34 @@ class Access:
 
             try:
                 found, _ = google.auth.default(scopes=[_CLOUD], quota_project_id=self.quota_project)
-                found.refresh(Request())
+                found.refresh(Request())  # type: ignore[no-untyped-call]  # google-auth has few types
             except GoogleAuthError as error:
+                told = str(error.args[0] if error.args else error)[:300]
                 raise AuditorError(
-                    f"no usable credentials for Google Cloud: {str(error.args[0] if error.args else error)[:300]}",
+                    f"no usable credentials for Google Cloud: {told}",
                     hint="log in with `gcloud auth application-default login`, or set "
                     "GOOGLE_APPLICATION_CREDENTIALS, or run where a service account is attached",
                 ) from error
             self._credentials = found
         return self._credentials
+
+    def token(self) -> str:
+        """An access token that is still good; empty if an emulator is in use."""
+        credentials = self.credentials()
+        if credentials is None:
+            return ""
+        with self._refreshing:
+            if not credentials.valid:
+                from google.auth.transport.requests import Request
+
+                credentials.refresh(Request())
+        return str(credentials.token)
+
+    def compute_base(self) -> str:
+        """Where the Compute API is."""
+        if self.emulators.compute:
+            return f"http://{self.emulators.compute}"
+        return f"https://{calls.COMPUTE_HOST}"
 
     def assets(self) -> Any:
         """A client of Cloud Asset Inventory."""
@@ -147,19 +168,17 @@ class Access:
                 options=_OPTIONS,
             )
         wrapped = ReadOnlyChannel(channel)
-        if self._channels is None:
-            self._channels = []
         self._channels.append(wrapped)
         return wrapped
 
     def close(self) -> None:
         """End every call that is under way."""
-        for channel in self._channels or ():
+        for channel in self._channels:
             channel.close()
-        self._channels = None
+        self._channels.clear()
 
 
 def _client_info() -> Any:
     from google.api_core.gapic_v1.client_info import ClientInfo
 
-    return ClientInfo(user_agent=f"gke-auditor/{__version__}")
+    return ClientInfo(user_agent=f"gke-auditor/{__version__}")  # type: ignore[no-untyped-call]

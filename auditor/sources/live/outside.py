@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 
 from auditor.model import inventory as model
-from auditor.model.names import canonical, project_of
+from auditor.model.names import canonical, project_of, region_of
 from auditor.sources.live.listing import Listing
 
 if TYPE_CHECKING:
@@ -108,3 +108,24 @@ def above(organization: str) -> Listing:
 def of_folder(folder: str) -> Listing:
     """The listing of what a folder and those below it have of their own."""
     return Listing(folder, (model.FIREWALL_POLICY,), ABOVE, is_above)
+
+
+def undecided(state: State, read: set[str]) -> set[tuple[str, str]]:
+    """The networks of clusters whose policies were not all read, each globally and in the clusters' regions.
+
+    `read` are the organizations, folders and projects of which every policy was.
+    """
+    found: set[tuple[str, str]] = set()
+    for _, body in state.bodies(model.CLUSTER):
+        asset = orjson.loads(body)
+        network = _network(asset)
+        if not network:
+            continue
+        project = project_of(network)
+        chain = state.ancestors(project)
+        own = not read.isdisjoint((f"projects/{project}", *chain))
+        if own and chain and chain[-1] in read:
+            continue
+        location = canonical(asset["name"]).split("/")[3]
+        found.update(((network, ""), (network, region_of(location))))
+    return found
