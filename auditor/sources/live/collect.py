@@ -240,6 +240,10 @@ class _Run:
         hierarchies: tuple[str, ...] = ()
         if not all(scope.startswith("organizations/") for scope in scopes):
             listed, hierarchies = self._outside()
+        if self._options.kubernetes_evidence:
+            listed += self._evidence()
+        if self._options.effective_firewalls:
+            self._effective(hierarchies)
         types = frozenset(kind for scope, kind in lister.complete if scope in scopes and kind in wording.USED)
         gaps = sorted(
             dict.fromkeys((*lister.gaps, *self._gaps)),
