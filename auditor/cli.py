@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import sys
+import threading
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -418,12 +419,14 @@ def collect(
         raise click.UsageError("Missing option '--output'.")
     from auditor.reporting.progress import ProgressBar
 
-    target = Path(output)
+    target = Path(os.path.realpath(output))
     if target.is_dir():
         raise AuditorError("is a folder", hint="name a file in it, e.g. snapshot.ndjson.zst", place=output)
     if not quiet and not resume and partial(target).exists():
         _say(f"note: the interrupted collection in {_printable(str(partial(target)))} is discarded")
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    if threading.current_thread() is threading.main_thread():
+        # Who ends the process in an orderly way (a container's host) interrupts it like Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         with ProgressBar(enabled=not quiet) as bar:
             done = run(options, target, resume=resume, progress=Progress(show=bar.collecting))

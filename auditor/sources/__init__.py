@@ -43,11 +43,12 @@ def load(
     """Read files, folders and live scopes into one inventory.
 
     `sources` are paths, `-` for standard input, `demo`, or live scopes such as `organizations/99`, which are
-    read together as one snapshot; `live` is told of assets, pages and what is being read. `kubernetes` pairs a cluster (full resource name
-    or `project/location/name`) with a file of what kubectl printed for it. `complete` is the user's word that
-    the files hold every asset of the organisation. With `strict`, a malformed line or element is an error.
-    `progress` is called about once a megabyte with the number of bytes read so far.
-    Raises `SourceError` for a source that cannot be read to its end or is of no known kind.
+    read together as one snapshot; `live` is told of assets, pages and what is being read. `kubernetes` pairs
+    a cluster (full resource name or `project/location/name`) with a file of what kubectl printed for it.
+    `complete` is the user's word that the files hold every asset of the organisation. With `strict`, a
+    malformed line or element is an error. `progress` is called about once a megabyte with the number of bytes
+    read so far. Raises `SourceError` for a source that cannot be read to its end or is of no known kind, and
+    `AuditorError` for a live scope of which nothing can be read.
     """
     builder = Builder()
     with _collector_off(), ExitStack() as stack:

@@ -21,8 +21,7 @@ def cause(call: Call, scope: str, error: CallError) -> tuple[str, str]:
         project = error.consumer.removeprefix("projects/") or "PROJECT"
         return (
             f"the API {service} is disabled for project {project}{told}",
-            f"gcloud services enable {service if error.service else 'SERVICE'} "
-            f"--project={shlex.quote(project)}",
+            f"gcloud services enable {error.service or 'SERVICE'} --project={shlex.quote(project)}",
         )
     if error.reason == "USER_PROJECT_DENIED" or "serviceusage.services.use" in error.message:
         return (

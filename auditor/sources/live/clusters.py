@@ -1,8 +1,8 @@
 """What the Kubernetes Engine API itself says, where Cloud Asset Inventory is behind or says less.
 
 Cloud Asset Inventory is the base of a snapshot: one reading, at one time. It can lag behind the API, and an
-asset can come without content. So ListClusters is asked once for each project that has a cluster (and for each
-project that is a scope), and
+asset can come without content. So ListClusters is asked once for each project that has a cluster (and for
+each project that is a scope), and
 
 - a cluster that Cloud Asset Inventory does not have, or has without data, is taken from the API, unless it
   was created after the snapshot's read time;
@@ -10,8 +10,8 @@ project that is a scope), and
   is behind;
 - fields in `LACKING` that the inventory's version does not state are filled in.
 
-All else stays as Cloud Asset Inventory has it. `missing_zones` of an answer is a gap. GetServerConfig is never
-called: what versions a location offers enters no verdict.
+All else stays as Cloud Asset Inventory has it. `missing_zones` of an answer is a gap. GetServerConfig is
+never called: what versions a location offers enters no verdict.
 """
 
 from __future__ import annotations
@@ -62,9 +62,10 @@ class ClusterLister:
     emulated: bool
     progress: Callable[[str], None]
     gaps: list[Gap] = field(default_factory=list)
+    _unreachable: CallError | None = None
 
     def run(self, scopes: Sequence[str]) -> None:
-        """Ask, and bring what is kept up to date. Raises `StoppedError` when the collection is interrupted."""
+        """Ask, and bring what is kept up to date. `StoppedError` when interrupted."""
         known, pooled, numbers = self._known()
         populated = {project_of(key) for key in known}
         projects = sorted(populated)
@@ -86,7 +87,8 @@ class ClusterLister:
                     f"projects/{of[0]}" if len(of) == 1 else ", ".join(scopes),
                     None,
                     f"whether Cloud Asset Inventory is up to date about the clusters of "
-                    f"{wording.count(len(of), 'project')} ({wording.some(of)}) could not be checked: {reason}",
+                    f"{wording.count(len(of), 'project')} ({wording.some(of)}) could not be checked: "
+                    f"{reason}",
                     f"{hint}; or leave the check out with --no-cluster-api",
                 )
             )
@@ -114,6 +116,8 @@ class ClusterLister:
 
     def _ask(self, project: str) -> Any:
         """The answer for a project, the error, or None if there is nothing to answer."""
+        if self._unreachable is not None:
+            return self._unreachable
         self.progress(f"clusters of projects/{project}")
         request = {"parent": f"projects/{project}/locations/-"}
         try:
@@ -124,6 +128,9 @@ class ClusterLister:
             if error.code == "UNIMPLEMENTED" and self.emulated:
                 # An emulator of Cloud Asset Inventory alone.
                 return None
+            if not error.lasting and not self.caller.answered:
+                # Nobody is there; the other projects need not wait for as long.
+                self._unreachable = error
             return error
 
     def _refused(
@@ -154,8 +161,8 @@ class ClusterLister:
                 Gap(
                     f"projects/{project}",
                     CLUSTER,
-                    f"the Kubernetes Engine API did not hear from the zones {', '.join(zones)}: clusters there "
-                    "may be missing or out of date",
+                    f"the Kubernetes Engine API did not hear from the zones {', '.join(zones)}: clusters "
+                    "there may be missing or out of date",
                     "collect again when the zones answer",
                 )
             )

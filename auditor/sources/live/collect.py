@@ -10,12 +10,10 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, cast
 
 from auditor.errors import AuditorError
 from auditor.model import inventory as model
-from auditor.model.inventory import Gap
 from auditor.sources import snapshot, wording
 from auditor.sources.live import calls, causes, outside
 from auditor.sources.live.clusters import ClusterLister
@@ -24,12 +22,15 @@ from auditor.sources.live.endpoints import Access, emulators
 from auditor.sources.live.evidence import EvidenceReader, PodSearch
 from auditor.sources.live.limiter import Limiter
 from auditor.sources.live.listing import Lister, Listing
-from auditor.sources.live.retry import CallError, Caller
+from auditor.sources.live.retry import Caller, CallError
 from auditor.sources.live.scope import checked
 from auditor.sources.live.state import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from auditor.model.inventory import Gap
 
 RATE = 95
 """ListAssets calls a minute unless told otherwise; the quota is 100 for each consumer project."""
@@ -59,8 +60,9 @@ class Options:
     """What is collected, and how.
 
     `rate` and `cluster_rate` are calls a minute. `cluster_api` says whether the Kubernetes Engine API is
-    asked too; `kubernetes_evidence` and `effective_firewalls` turn on what only they need. `kubernetes_timeout`
-    is in seconds for each cluster, `kubernetes_at_once` the number of clusters asked at a time.
+    asked too; `kubernetes_evidence` and `effective_firewalls` turn on what only they need.
+    `kubernetes_timeout` is in seconds for each cluster, `kubernetes_at_once` the number of clusters asked
+    at a time.
     """
 
     scopes: tuple[str, ...]
@@ -174,7 +176,7 @@ def _collecting_garbage() -> Iterator[None]:
 
 
 def _share_one_heap() -> None:
-    """Have threads take memory from one heap: with one each (glibc), what a page took stays with its thread."""
+    """Have threads take memory from one heap: of its own, a thread keeps what a page took (glibc)."""
     import ctypes
 
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
@@ -302,7 +304,7 @@ class _Run:
         self._gaps += lister.gaps
 
     def _outside(self) -> tuple[list[tuple[str, frozenset[str]]], tuple[str, ...]]:
-        """Read what lies outside the scopes and matters: what was listed there, and of which organizations."""
+        """Read what lies outside the scopes and matters: what was listed where, and which hierarchies."""
         lister = self._lister
         around = outside.surroundings(self._state, self._scopes)
         hosts = outside.hosts(around)

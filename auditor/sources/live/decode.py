@@ -1,8 +1,8 @@
 """Pages of Cloud Asset Inventory, from protocol buffer bytes straight to the JSON of a snapshot.
 
-The client library's own messages cost several times as much: `resource.data` is a `google.protobuf.Struct`,
-each value of which becomes an object before anyone looks at it. Here fields that are not kept are stepped over
-by their length, and short fields that come again and again are decoded once.
+The client library's own messages cost several times as much: `resource.data` is a
+`google.protobuf.Struct`, each value of which becomes an object before anyone looks at it. Here fields that
+are not kept are stepped over by their length, and short fields that come again and again are decoded once.
 
 The numbers of the fields are those of google/cloud/asset/v1/{asset_service,assets}.proto and
 google/protobuf/{struct,timestamp}.proto; a test holds them, and what comes out, to the installed messages.

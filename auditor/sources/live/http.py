@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 import socket
-import ssl
 import threading
 import time
 from contextlib import suppress
@@ -23,6 +22,7 @@ from auditor import __version__
 from auditor.sources.live import calls
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
 LARGEST = 64 << 20
@@ -83,7 +83,7 @@ class _Pinned(HTTPAdapter):
     def init_poolmanager(self, *arguments: Any, **options: Any) -> None:
         if self._context is not None:
             options["ssl_context"] = self._context
-        super().init_poolmanager(*arguments, **options)  # type: ignore[no-untyped-call]
+        super().init_poolmanager(*arguments, **options)
         sockets = self.sockets
 
         class Connection(HTTPSConnection):

@@ -13,7 +13,7 @@ from auditor.model import inventory as model
 from auditor.sources import schema
 
 Keep = dict[str, "Keep | None"]
-"""Fields to keep; None keeps a field whole, a `Keep` is about the object (or each object of the list) in it."""
+"""Fields to keep; None keeps a field whole, a `Keep` is about the object, or each of the list, in it."""
 
 SENSITIVE: dict[str, tuple[str, ...]] = {
     "Cluster": ("masterAuth", "userManagedKeysConfig"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import threading
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from auditor.sources.live.limiter import Limiter, StoppedError
 
 if TYPE_CHECKING:
+    import threading
     from collections.abc import Callable
 
 Answer = TypeVar("Answer")
@@ -139,4 +139,5 @@ def retry_after(error: Any) -> float:
 
 
 def _seconds(info: Any) -> float:
-    return max(0.0, float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9)
+    # A timer may go off a moment early; the server shall not see it.
+    return max(0.0, float(info.retry_delay.seconds) + float(info.retry_delay.nanos) / 1e9) + 0.01

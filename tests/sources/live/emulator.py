@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent import futures
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import grpc
@@ -20,7 +21,7 @@ from google.rpc import code_pb2, error_details_pb2, status_pb2
 from grpc_status import rpc_status
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 Asset = asset_v1.Asset.pb()
 ListAssetsRequest = asset_v1.ListAssetsRequest.pb()
@@ -75,9 +76,6 @@ def _any(message: Any) -> Any:
     packed = any_pb2.Any()
     packed.Pack(message)
     return packed
-
-
-Fault = "Callable[[Request], Status | None]"
 
 
 class Emulator:
@@ -222,7 +220,7 @@ def _service(name: str, **methods: Any) -> Any:
 
 
 def main() -> None:
-    with open(sys.argv[1], "rb") as lines:
+    with Path(sys.argv[1]).open("rb") as lines:
         emulator = Emulator(orjson.loads(line) for line in lines)
     delay = float(sys.argv[2]) if len(sys.argv) > 2 else 0.0
     if delay:

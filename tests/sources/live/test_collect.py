@@ -1,15 +1,18 @@
-"""Collections from a server on loopback, with faults: what is served arrives once, or its absence is a gap."""
+"""Collections from a server on loopback, with faults: what is served arrives once, or it is a gap."""
 
 from __future__ import annotations
 
 import threading
 import time
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import orjson
 import pytest
 
 from auditor.cli import cli
 from auditor.model import inventory as model
+from auditor.sources.live import collect as collecting
 from auditor.sources.live import retry
 from tests.sources import assets as make
 from tests.sources.live.emulator import Emulator, Status
@@ -60,15 +63,13 @@ def always(which: Callable[[Request], bool], status: Status) -> Callable[[Reques
 
 def lists(kind: str, *, first: bool | None = None) -> Callable[[Request], bool]:
     """Requests for a type: the first page, a later one, or any."""
-    return (
-        lambda request: kind in request.types and (first is None or (request.token == "") is first)  # noqa: S105
-    )
+    return lambda request: kind in request.types and (first is None or (request.token == "") is first)
 
 
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Calls are given up after a second, not after two minutes."""
-    monkeypatch.setattr(retry.Caller.__init__, "__defaults__", (1.0, *retry.Caller.__init__.__defaults__[1:]))
+    monkeypatch.setattr(collecting, "Caller", partial(retry.Caller, bound=1.0))
 
 
 def test_everything_that_is_served_arrives_once(emulator: Emulator, tmp_path: Path) -> None:
@@ -351,7 +352,7 @@ def test_a_scan_of_a_scope_and_of_its_snapshot_say_the_same(emulator: Emulator, 
         report = tmp_path / "report.json"
         with pytest.raises(SystemExit):
             cli(["scan", source, "--output", f"json={report}", "--now", "2026-11-22", "--quiet"])
-        found = __import__("orjson").loads(report.read_bytes())
+        found = orjson.loads(report.read_bytes())
         found["inventory"].pop("sources")
         found["inventory"].pop("read_time")
         reports.append(found)

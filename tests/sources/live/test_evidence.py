@@ -14,9 +14,9 @@ from auditor.sources import load
 from auditor.sources.live import calls
 from auditor.sources.live.http import Deadline, Reader
 from tests.sources import assets as make
+from tests.sources.live.emulator import Emulator, Status
 from tests.sources.live.kubernetes_server import Authority, KubernetesServer, status_of
 from tests.sources.live.organisation import ORGANIZATION, Snapshot, organisation
-from tests.sources.live.emulator import Emulator, Status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Nothing is ever written to the cloud: what can be called is listed, and the list holds reading calls only."""
+"""Nothing is ever written to the cloud: what can be called is listed, and all that is listed reads."""
 
 from __future__ import annotations
 

@@ -139,13 +139,12 @@ def test_with_nothing_to_resume_it_begins(emulator: Emulator, tmp_path: Path) ->
 
 def interrupted(emulator: Emulator, folder: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A state that a collection left which could not write its snapshot."""
-    from auditor.sources.live import collect
 
     def no_room(*_: Any) -> int:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as patch:
-        patch.setattr(collect.os, "open", no_room)
+        patch.setattr("auditor.sources.live.collect.os.open", no_room)
         assert run(ORGANIZATION, "--output", str(folder / "s.ndjson")) == 2
     return folder / "s.ndjson.partial"
 
