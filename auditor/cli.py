@@ -351,9 +351,9 @@ class _Selection:
 @click.option(
     "--kubernetes-timeout",
     type=click.FloatRange(min=0.1),
-    default=20.0,
+    default=15.0,
     metavar="SECONDS",
-    help="For one cluster. Default: 20.",
+    help="For one cluster. Default: 15.",
 )
 @click.option(
     "--kubernetes-at-once",

@@ -70,7 +70,7 @@ class Options:
     cluster_rate: int = CLUSTER_RATE
     cluster_api: bool = True
     kubernetes_evidence: bool = False
-    kubernetes_timeout: float = 20.0
+    kubernetes_timeout: float = 15.0
     kubernetes_at_once: int = 16
     effective_firewalls: bool = False
     quota_project: str | None = None

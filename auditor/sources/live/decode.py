@@ -235,8 +235,10 @@ def _struct(raw: bytes, at: int, end: int, kept: Keep | None, depth: int) -> dic
             pair = memory.get(entry)
             if pair is not None:
                 key = pair[0]
-                if kept is None or key in kept:
+                if kept is None:
                     found[key] = pair[1]
+                elif key in kept:
+                    found[key] = pair[1] if kept[key] is not keep.HIDDEN else keep.hidden(pair[1])
                 at = stop
                 continue
         # Encoders write the key first, in a byte of tag and (up to 127 bytes) a byte of length.
@@ -257,8 +259,9 @@ def _struct(raw: bytes, at: int, end: int, kept: Keep | None, depth: int) -> dic
             if raw[value_at] != 0x12:
                 value_at = _entry_value(raw, at, stop)
             _, value_at = _varint(raw, value_at + 1)
-            value = _value(raw, value_at, stop, below, depth + 1)
-        found[key] = value
+            whole = None if below is keep.HIDDEN else below
+            value = _value(raw, value_at, stop, whole, depth + 1)
+        found[key] = keep.hidden(value) if below is keep.HIDDEN else value
         if short and value.__class__ in _SCALARS:
             if len(memory) >= _REMEMBERED:
                 memory.clear()

@@ -51,6 +51,8 @@ def _emulator(variable: str) -> str:
     if not value:
         return ""
     host, colon, port = value.rpartition(":")
+    if host == "::1":
+        host = "[::1]"
     if not (colon and port.isascii() and port.isdigit() and 0 < int(port) < 65536 and _is_loopback(host)):
         raise AuditorError(
             f"{value!r} is no address of this machine; an emulator is spoken to without encryption and "
@@ -58,7 +60,7 @@ def _emulator(variable: str) -> str:
             hint=f"unset {variable} to use Google's API, or give 127.0.0.1:PORT",
             place=variable,
         )
-    return value
+    return f"{host}:{port}"
 
 
 def _is_loopback(host: str) -> bool:

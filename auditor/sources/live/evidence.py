@@ -175,6 +175,8 @@ class EvidenceReader:
         ):
             places.append((f"https://{name}", None))
         addresses = (
+            # An emulator's clusters have no name that the public authorities would vouch for.
+            name if self.emulated and dns.get("allowExternalTraffic") is True else None,
             _object(endpoints, "ipEndpointsConfig").get("publicEndpoint"),
             target.data.get("endpoint"),
             _object(target.data, "privateClusterConfig").get("publicEndpoint"),

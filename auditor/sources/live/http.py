@@ -29,7 +29,7 @@ LARGEST = 64 << 20
 """The largest answer that is read."""
 
 _AGAIN = frozenset((429, 500, 502, 503, 504))
-_PAUSE = 0.5
+_PAUSES = (0.5, 1.5)
 _ALLOWED = tuple(re.compile(call.name) for call in calls.HTTP)
 
 
@@ -133,13 +133,14 @@ class Reader:
         """The body of an answer with status 200. `FetchError` for any other outcome."""
         if not any(allowed.fullmatch(path) for allowed in _ALLOWED):
             raise calls.ForbiddenCallError(f"GET {path} is not among the calls that this program makes")
-        while True:
+        for pause in _PAUSES:
             try:
                 return self._once(path, deadline)
             except FetchError as error:
-                if error.status not in _AGAIN or deadline.left < 2 * _PAUSE:
+                if error.status not in _AGAIN or deadline.left < 2 * pause:
                     raise
-            time.sleep(_PAUSE)
+            time.sleep(pause)
+        return self._once(path, deadline)
 
     def _once(self, path: str, deadline: Deadline) -> bytes:
         left = deadline.left

@@ -1,13 +1,14 @@
 """What is kept of each asset: an allow-list by asset type. Whatever is not on it never reaches the disk.
 
 The lists are of JSON fields as the APIs name them. For clusters and node pools it is every field that the
-Container API defines, but for those in `SENSITIVE`; for other types it is the fields that the analysis reads,
-and the few that tell a reader which thing it is.
+Container API defines, and of those in `SENSITIVE` only that they are set; for other types it is the fields
+that the analysis reads, and the few that tell a reader which thing it is.
 """
 
 from __future__ import annotations
 
 from functools import cache
+from typing import Any, Final
 
 from auditor.model import inventory as model
 from auditor.sources import schema
@@ -15,14 +16,22 @@ from auditor.sources import schema
 Keep = dict[str, "Keep | None"]
 """Fields to keep; None keeps a field whole, a `Keep` is about the object, or each of the list, in it."""
 
+HIDDEN: Final[Keep] = {}
+"""Stands for a field of which only is kept that there is something (compared by identity)."""
+
+DROPPED = "(dropped)"
+"""What stands in the place of a value that is not kept."""
+
 SENSITIVE: dict[str, tuple[str, ...]] = {
-    "Cluster": ("masterAuth", "userManagedKeysConfig"),
-    "ContainerdConfig": ("privateRegistryAccessConfig", "registryHosts"),
-    "LinuxNodeConfig": ("customNodeInit",),
+    "ContainerdConfig.RegistryHostConfig.RegistryHeader": ("value",),
+    "LinuxNodeConfig.CustomNodeInit.InitScript": ("args",),
+    "MasterAuth": ("clientCertificate", "clientKey", "clusterCaCertificate", "password", "username"),
     "NodeConfig": ("metadata",),
-    "NodePool": ("kubeletCertInfo",),
 }
-"""Fields of the Container API's messages that may hold certificates, passwords, keys, scripts or the like."""
+"""Fields of the Container API's messages that may hold certificates, passwords, keys or scripts.
+
+Their values are replaced and not left out: to a rule an absent field is one that is empty.
+"""
 
 FIELDS: dict[str, tuple[str, ...]] = {
     model.NETWORK: (
@@ -69,12 +78,22 @@ def of_type(asset_type: str) -> Keep | None:
 @cache
 def of_message(name: str) -> Keep:
     """What is kept of a message of google.container.v1."""
-    dropped = SENSITIVE.get(name, ())
+    sensitive = SENSITIVE.get(name, ())
     return {
-        field: None if inner is None else of_message(inner)
+        field: HIDDEN if field in sensitive else None if inner is None else of_message(inner)
         for field, inner in schema.messages_of(name).items()
-        if field not in dropped
     }
+
+
+def hidden(value: Any) -> Any:
+    """A value of which only the form is left: texts are replaced, but for the truth values among them."""
+    if isinstance(value, dict):
+        return {key: hidden(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [hidden(inner) for inner in value]
+    if isinstance(value, str) and value.lower() not in ("", "true", "false"):
+        return DROPPED
+    return value
 
 
 def pruned(value: object, keep: Keep) -> dict[str, object]:
@@ -88,6 +107,8 @@ def pruned(value: object, keep: Keep) -> dict[str, object]:
         below = keep[key]
         if below is None:
             found[key] = inner
+        elif below is HIDDEN:
+            found[key] = hidden(inner)
         elif isinstance(inner, dict):
             found[key] = pruned(inner, below)
         elif isinstance(inner, list):

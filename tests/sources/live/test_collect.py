@@ -311,26 +311,33 @@ def test_an_organisation_without_assets_is_complete(emulator: Emulator, tmp_path
 
 def test_secrets_stay_behind(emulator: Emulator, tmp_path: Path) -> None:
     secrets = {"password": "hunter2", "clientKey": "k3y", "clusterCaCertificate": "c3rt", "username": "adm1n"}
-    metadata = {"startup-script": "curl s3cret", "kube-env": "TOKEN: s3cret"}
+    metadata = {"startup-script": "curl s3cret", "disable-legacy-endpoints": "true"}
     cluster = make.cluster("secretive", masterAuth=secrets)
     cluster["resource"]["data"]["nodePools"] = [
         make.pool(
             config={
                 "metadata": metadata,
                 "tags": ["kept"],
-                "linuxNodeConfig": {"customNodeInit": {"a": "s3cret"}},
+                "linuxNodeConfig": {"customNodeInit": {"initScript": {"args": ["s3cret"]}}},
+                "somethingNew": "s3cret",
             }
         )
     ]
     emulator.add(cluster)
     emulator.add(make.node_pool(cluster, "p", config={"metadata": metadata, "imageType": "COS_CONTAINERD"}))
+    emulator.clusters["svc"] = [cluster_of_api("more", masterAuth=secrets, nodeConfig={"metadata": metadata})]
     code, output = collect(tmp_path, name="s.ndjson")
     text = output.read_text()
     assert code == 0
-    for secret in ("hunter2", "k3y", "c3rt", "adm1n", "s3cret", "startup-script"):
+    for secret in ("hunter2", "k3y", "c3rt", "adm1n", "s3cret"):
         assert secret not in text
     kept = Snapshot(output).asset(cluster["name"])["resource"]["data"]
-    assert kept["nodePools"][0]["config"] == {"tags": ["kept"], "linuxNodeConfig": {}}
+    assert kept["masterAuth"] == dict.fromkeys(secrets, "(dropped)")
+    assert kept["nodePools"][0]["config"] == {
+        "metadata": {"startup-script": "(dropped)", "disable-legacy-endpoints": "true"},
+        "tags": ["kept"],
+        "linuxNodeConfig": {"customNodeInit": {"initScript": {"args": ["(dropped)"]}}},
+    }
     assert kept["networkConfig"]["enableIntraNodeVisibility"] is True
 
 

@@ -20,7 +20,7 @@ from auditor.sources.live import decode, keep
 from tests.sources.live.emulator import Asset, ListAssetsResponse
 from tests.sources.live.organisation import organisation
 
-BELOW: st.SearchStrategy[keep.Keep | None] = st.sampled_from([None, {"a": None}, {}])
+BELOW: st.SearchStrategy[keep.Keep | None] = st.sampled_from([None, {"a": None}, {}, keep.HIDDEN])
 
 
 def test_the_numbers_of_the_fields_are_those_of_the_protos() -> None:
@@ -134,7 +134,10 @@ def _pruned(value: dict[str, Any], kept: keep.Keep) -> dict[str, Any]:
     for key, inner in value.items():
         if key in kept:
             below = kept[key]
-            found[key] = inner if below is None else _below(inner, below)
+            if below is keep.HIDDEN:
+                found[key] = keep.hidden(inner)
+            else:
+                found[key] = inner if below is None else _below(inner, below)
     return found
 
 
@@ -173,7 +176,8 @@ def test_a_cluster_gives_its_certificate_only_when_asked() -> None:
     assert [line.certificate for line in decode.page(raw).lines()] == [""]
     (line,) = decode.page(raw).lines(certificates=True)
     assert line.certificate == "PEM"
-    assert b"masterAuth" not in line.body
+    assert b"PEM" not in line.body
+    assert b"hunter2" not in line.body
 
 
 def test_what_is_nested_too_deeply_is_told() -> None:

@@ -228,7 +228,7 @@ def test_an_answer_that_is_none_is_a_gap(
 ) -> None:
     server.answers[DAEMON_SETS] = answer
     add_cluster(alone, server, authority)
-    code, snapshot = collect(tmp_path, "--kubernetes-timeout", "2")
+    code, snapshot = collect(tmp_path, "--kubernetes-timeout", "3")
     gap = the_gap(snapshot)
     assert code == 3
     assert words in gap["reason"]
