@@ -18,9 +18,9 @@ def derive(view: ClusterView) -> ClusterNetwork:
     key = view.network
     if key is None:
         reason = "The cluster does not name its network by a full path in `networkConfig.network`."
-        fields = ("network", "project", "shared", "mtu")
+        fields = ("network", "project", "shared", "mtu", "enforcement_order")
         unknowns = [Unknown(f"network.{field}", reason, view.hint()) for field in fields]
-        return ClusterNetwork(None, None, None, None, (), tuple(unknowns))
+        return ClusterNetwork(None, None, None, None, None, (), tuple(unknowns))
     project = project_of(key) or None
     shared = None if project is None else _is_shared(view, project)
     stated = Evidence(
@@ -35,13 +35,23 @@ def derive(view: ClusterView) -> ClusterNetwork:
         if project is None:
             reason = "The cluster's `networkConfig.network` names no project."
             unknown = (*unknown, Unknown("network.project", reason, view.hint()))
-    if found is None or found.mtu is None:
-        reason = (
-            f"{key} is not in the inventory" if found is None else f"{key} states an MTU that is no number"
+    hint = commands.describe_network(key)
+    if found is None:
+        reason = f"{key} is not in the inventory."
+        missing = (
+            Unknown("network.mtu", reason, hint),
+            Unknown("network.enforcement_order", reason, hint),
         )
-        missing = Unknown("network.mtu", f"{reason}.", commands.describe_network(key))
-        return ClusterNetwork(key, project, shared, None, (stated,), (*unknown, missing))
-    return ClusterNetwork(key, project, shared, found.mtu, (stated, view.index.mtu_evidence(found)), unknown)
+        return ClusterNetwork(key, project, shared, None, None, (stated,), (*unknown, *missing))
+    evidence: tuple[Evidence, ...] = (stated,)
+    if found.mtu is None:
+        unknown = (*unknown, Unknown("network.mtu", f"{key} states an MTU that is no number.", hint))
+    else:
+        evidence = (stated, view.index.mtu_evidence(found))
+    if found.enforcement_order is None:
+        reason = f"{key} states an enforcement order that the Compute API does not have."
+        unknown = (*unknown, Unknown("network.enforcement_order", reason, hint))
+    return ClusterNetwork(key, project, shared, found.mtu, found.enforcement_order, evidence, unknown)
 
 
 def _is_shared(view: ClusterView, project: str) -> bool | None:

@@ -218,12 +218,17 @@ class FlowLogs:
 @quick
 @dataclass(frozen=True, slots=True)
 class ClusterNetwork:
-    """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown."""
+    """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown.
+
+    `enforcement_order` says whether network firewall policies come after the VPC rules
+    (`AFTER_CLASSIC_FIREWALL`, the default) or before them (`BEFORE_CLASSIC_FIREWALL`).
+    """
 
     network: str | None
     project: str | None
     shared: bool | None
     mtu: int | None
+    enforcement_order: Literal["AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"] | None
     evidence: tuple[Evidence, ...]
     unknowns: tuple[Unknown, ...] = ()
 

@@ -170,7 +170,7 @@ def test_a_missing_field_without_a_reason_of_its_own_is_named(tmp_path: Path) ->
     assert result.verdict is Verdict.UNKNOWN
     assert "`networkConfig` is missing" in result.reasons[0]
     bare = pack(tmp_path / "q", rule(expect="network.mtu == 1"))
-    about = facts(network=ClusterNetwork(None, None, None, None, ()))
+    about = facts(network=ClusterNetwork(None, None, None, None, None, ()))
     assert one(bare, about=about).reasons == ("`network.mtu` is not known.",)
 
 
@@ -377,7 +377,7 @@ def any_facts(draw: st.DrawFn) -> ClusterFacts:
         versions=Versions(draw(MAYBE), draw(pools), ()),
         masquerade=Masquerade("b", None, draw(st.none() | gaps.map(tuple)), ()),
         flow_logs=FlowLogs(draw(st.none() | subnets.map(tuple)), ()),
-        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), ()),
+        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), None, ()),
         windows=WindowsPools(draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)), ()),
     )
 

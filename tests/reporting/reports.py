@@ -106,6 +106,7 @@ def rule(id_: str, severity: Severity = Severity.MEDIUM, title: str = "", **chan
             "applies_to": {"kind": kind},
             "checks": ({"expect": "visibility.state == 'on'", "message": "Cluster {cluster.name} is off."},),
             "passing": "Visibility is on.",
+            "evidence": ({"path": "traffic"},) if "traffic" in id_ else (),
             "remediation": {
                 "text": "Turn on intra-node visibility.",
                 "commands": (
@@ -486,7 +487,7 @@ def facts(
             ),
             (Evidence(subnetwork, "logConfig.enable", flow_logs),),
         ),
-        network=ClusterNetwork(VPC, HOST, True, 1460, ()),
+        network=ClusterNetwork(VPC, HOST, True, 1460, "AFTER_CLASSIC_FIREWALL", ()),
         windows=WindowsPools((), ()),
         traffic=traffic or allowed_traffic(),
     )

@@ -106,11 +106,32 @@ class Decoded:
             at["\x06"] = self.header["hash"][resource]
             for number, value in enumerate(self.header["ranges"][resource]):
                 at[chr(14 + number)] = value
+            at.update(zip("\x07\x08\x0b\x0c", self.header["repairs"].get(str(resource), ()), strict=False))
         return at
 
     @staticmethod
     def expand(text: str, at: dict[str, str]) -> str:
-        return re.sub("[\x01-\x06\x0e-\x1f]", lambda match: at[match[0]], text)
+        return re.sub("[\x01-\x08\x0b\x0c\x0e-\x1f]", lambda match: at[match[0]], text)
+
+    @staticmethod
+    def observation(item: Any) -> list[str | None]:
+        if isinstance(item, list):
+            return item
+        expected = item["expected"]
+        return [
+            item["asset"],
+            item["path"],
+            orjson.dumps(item["observed"]).decode(),
+            None if expected is None else orjson.dumps(expected).decode(),
+        ]
+
+    def fact(self, name: str, cluster: int) -> dict[str, Any] | None:
+        line = self.header["facts"][name][cluster]
+        if line < 0:
+            return None
+        fact: dict[str, Any] = orjson.loads(self.expand(self.lines[line], self.places(cluster)))
+        fact["evidence"] = [self.observation(item) for item in fact["evidence"]]
+        return fact
 
     def findings(self) -> list[dict[str, Any]]:
         columns = self.list["findings"]
@@ -130,7 +151,7 @@ class Decoded:
                     "location": at["\x03"],
                     "subject": subject,
                     "message": self.expand(self.list["strings"][columns["message"][i]], at),
-                    "evidence": evidence,
+                    "evidence": [self.observation(item) for item in evidence],
                     "reasons": reasons,
                     "fix": fix,
                     "baseline": self.list["baselines"][columns["baseline"][i]],
@@ -265,7 +286,10 @@ def test_every_result_that_is_no_pass_is_in_the_page_whole(name: str) -> None:
             "subject": html.shown(r.subject or ""),
             "message": html.shown(r.message),
             "reasons": [html.shown(reason) for reason in r.reasons],
-            "fix": [html.shown(r.remediation.text), [html.shown(c) for c in r.remediation.commands]]
+            "fix": {
+                "text": html.shown(r.remediation.text),
+                "commands": [html.shown(c) for c in r.remediation.commands],
+            }
             if r.remediation and r.baseline != "absent"
             else None,
             "baseline": r.baseline or "",
@@ -320,15 +344,21 @@ def test_every_fact_of_every_cluster_comes_back_as_it_was(name: str) -> None:
     clusters = {html.shown(n): c for n, c in by_name.items()}
     for number, full in enumerate(names):
         facts = clusters[full].facts
-        for fact, column in found.header["facts"].items():
+        assert set(found.header["facts"]) == set(ClusterFacts.__dataclass_fields__)
+        for fact in found.header["facts"]:
+            seen = found.fact(fact, number)
             if facts is None:
-                assert column[number] == -1
+                assert seen is None
                 continue
-            line = found.expand(found.lines[column[number]], found.places(number))
-            values, evidence = orjson.loads(line)
-            seen = dict(zip(found.header["fields"][fact], values, strict=True))
+            assert seen is not None
+            evidence = seen.pop("evidence")
+            if fact == "traffic":  # shown as a digest, which test_traffic.py tests
+                assert seen["same_node"]["verdict"] == facts.traffic.same_node.analysis.verdict
+                continue
             expected = asdict(getattr(facts, fact))
-            assert len(evidence) == len(expected.pop("evidence"))
+            assert [(asset, path) for asset, path, _, _ in evidence] == [
+                (html.shown(one["asset"]), html.shown(one["path"])) for one in expected.pop("evidence")
+            ]
             assert orjson.dumps(seen, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
                 presentable(expected), option=orjson.OPT_SORT_KEYS
             )
@@ -410,7 +440,7 @@ def test_every_fact_and_verdict_has_its_place_in_the_script() -> None:
     drawers = script.partition("const DRAW_FACT = {")[2].partition("\n};")[0]
     for name in ClusterFacts.__dataclass_fields__:
         assert re.search(rf"^  {name}: \"", titles, re.MULTILINE), name
-        assert re.search(rf"^  {name}: \(fact\)", drawers, re.MULTILINE), name
+        assert re.search(rf"^  {name}: \(fact(, item)?\)", drawers, re.MULTILINE), name
 
 
 # ---- what is read without script

@@ -234,6 +234,45 @@ def test_a_cluster_page_shows_every_fact_and_rule(open_page: Open) -> None:
         assert expected in text
 
 
+def test_a_cluster_page_shows_the_way_of_a_packet_what_is_denied_and_the_repair(open_page: Open) -> None:
+    page = open_page(fragment=f"#f={DENIED.fingerprint}", width=1400).page
+    page.get_by_role("link", name="The way of one packet, and every packet that is denied").click()
+    picture = page.get_by_role("img", name=re.compile(r"From Pod 10\.8\.0\.\d+ to Pod 10\.8\.0\.\d+"))
+    said = picture.get_attribute("aria-label")
+    assert said is not None
+    assert "egress: VPC firewall rules denied by deny-all-egress, priority 65000" in said
+    assert "egress: Global network policies not reached" in said
+    text = page.locator(".cluster-page").inner_text()
+    assert "Denied between two Pods of one node" in text
+    assert "Denied between any two nodes" in text
+    assert "tcp 3306, 5432-5433" in text
+    assert "Allow exactly the denied Pod packets" in text
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".repair").get_by_role("button", name="Copy the command").first.click()
+    expect(page.locator("#said")).to_have_text("Copied to the clipboard.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("gcloud compute firewall-rules create allow-pods-egress-checkout-c0ffee ")
+    assert "--source-ranges=10.8.0.0/16" in copied
+
+
+@pytest.mark.parametrize(
+    ("cluster", "project", "words"),
+    [
+        ("legacy", "old-shop", "Cannot be decided between two Pods of one node"),
+        ("ledger", "pay-prod", "harmless: GKE closes the read-only kubelet port"),
+        ("search", "search-prod", "every packet is allowed"),
+    ],
+)
+def test_the_firewall_analysis_is_told_in_words(
+    open_page: Open, cluster: str, project: str, words: str
+) -> None:
+    name = next(one.resource.name for one in reports.all_verdicts().clusters if one.short_name == cluster)
+    assert project in name
+    page = open_page(fragment=f"#c={name}", width=400).page
+    page.wait_for_selector(".cluster-page .part")
+    assert words in page.locator(".cluster-page").inner_text()
+
+
 def test_a_cluster_without_data_says_so(open_page: Open) -> None:
     page = open_page(fragment=f"#c={reports.cluster_ref('blind', 'old-shop', 'europe-west4').name}").page
     page.wait_for_selector(".cluster-page .part")
