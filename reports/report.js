@@ -48,8 +48,10 @@ async function unpack(id) {
 let data;
 const details = { header: null, lines: null, ready: null };
 
+const PLACES = /([\x01-\x08\x0b\x0c\x0e-\x1f])/g;
+
 function expand(text, at) {
-  return text.replace(/[\x01-\x08\x0b\x0c\x0e-\x1f]/g, (character) => at[character.charCodeAt(0)]);
+  return text.replace(PLACES, (character) => at[character.charCodeAt(0)]);
 }
 
 const namesOf = [];
@@ -66,13 +68,13 @@ function names(resource) {
   return namesOf[resource];
 }
 
-/** The same with the subject of a finding and, once the details are there, what is the cluster's own. */
+/** The same with the subject of a finding and with what is the cluster's own. */
 function places(resource, subject) {
   const at = [...names(resource), subject];
-  if (details.header && resource < data.total) {
-    at[6] = details.header.hash[resource];
-    details.header.ranges[resource].forEach((range, i) => { at[14 + i] = range; });
-    (details.header.repairs[resource] || []).forEach((end, i) => { at[[7, 8, 11, 12][i]] = end; });
+  if (resource < data.total) {
+    at[6] = data.hash[resource];
+    data.ranges[resource].forEach((range, i) => { at[14 + i] = range; });
+    (data.repairs[resource] || []).forEach((end, i) => { at[[7, 8, 11, 12][i]] = end; });
   }
   return at;
 }
@@ -120,8 +122,7 @@ function findingOf(wanted) {
 }
 
 function detailOf(item) {
-  const at = places(item.resource, item.subject); // not item.at, which may be from before the details were there
-  const [evidence, reasons, fix] = JSON.parse(expand(details.lines[details.header.findings[item.index]], at));
+  const [evidence, reasons, fix] = JSON.parse(expand(details.lines[details.header.findings[item.index]], item.at));
   return { evidence: evidence.map(observation), reasons, fix };
 }
 
@@ -500,13 +501,13 @@ function buildFindings() {
   const haystacks = new Array(total);
   const parsed = [];
   const pieces = (string) => {
-    parsed[string] ||= data.strings[string].split(/([\x01-\x05])/).map((part, k) => (k % 2 ? part.charCodeAt(0) : part));
+    parsed[string] ||= data.strings[string].split(PLACES).map((part, k) => (k % 2 ? part.charCodeAt(0) : part));
     return parsed[string];
   };
   const haystack = (i) => {
     if (haystacks[i] === undefined) {
       const subject = data.strings[findings.subject[i]];
-      const at = [...names(findings.resource[i]), subject];
+      const at = places(findings.resource[i], subject);
       let text = `${at[1]}\n${at[4]}\n${subject}\n${data.rules[findings.rule[i]].id}\n`;
       for (const part of pieces(findings.message[i])) text += typeof part === "number" ? at[part] : part;
       haystacks[i] = text.toLowerCase();
@@ -1013,7 +1014,8 @@ function drawPath(path, order, packet) {
 function witnessOf(row) {
   if (!row.witness) return null;
   const [from, source, to, destination, protocol, port, sourcePool, destinationPool] = row.witness;
-  return { source: row.source.slice(0, from) + source, destination: row.destination.slice(0, to) + destination, protocol, port, sourcePool, destinationPool };
+  const end = (range, cut, rest) => range.slice(0, range.length - cut) + rest;
+  return { source: end(row.source, from, source), destination: end(row.destination, to, destination), protocol, port, sourcePool, destinationPool };
 }
 
 const packetText = (packet) => `${packet.protocol}${packet.port === null ? "" : `:${packet.port}`} from ${packet.source} (${packet.sourcePool}) to ${packet.destination} (${packet.destinationPool})`;

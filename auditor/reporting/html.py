@@ -84,6 +84,7 @@ _ODD_IN_JSON = re.compile(f"[{_INVISIBLE}]")
 # How orjson writes control characters other than tab and newline.
 _ODD_ESCAPE = re.compile(r"\\[ubfr]")
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@-]{1,400}")
+_CLUSTER_ID = re.compile(r'("path":"id","observed":)"([0-9a-f]{8})[0-9a-f]{56}"')
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z")
 
 # What each control character stands for. The script's `places()` is the other half.
@@ -338,7 +339,7 @@ class _RuleCount:
 class _Page:
     """The report, arranged once for the template and the two data blocks.
 
-    `places` has for each resource what its texts are templated with; `details` adds what is a cluster's own.
+    `places` has for each resource what its texts are templated with, `own` what of it is a cluster's own.
     `undecided` has one example for each distinct text about an undecided result of a rule, with its key in
     `undecided_counts`.
     """
@@ -357,10 +358,12 @@ class _Page:
         self.refs: list[ResourceRef] = []
         self.shorts: list[str] = []
         self.places: list[tuple[tuple[str, str], ...]] = []
+        self.own = [_own_places(cluster.facts) for cluster in self.clusters]
         self._plain: dict[str, bool] = {}
-        for cluster in self.clusters:
+        for cluster, own in zip(self.clusters, self.own, strict=True):
             self.resources.setdefault((cluster.resource.type, cluster.resource.name), len(self.refs))
             self._add(cluster.resource, _named(cluster.short_name))
+            self.places[-1] += own
         self.strings = _Interned([""])
         self.waivers: list[Waiver] = []
         self.waiver_index: dict[Waiver, int] = {}
@@ -504,7 +507,7 @@ class _Page:
         tells all of them apart.
         """
         whole = [shown(row[1].fingerprint) for row in self.listed]
-        lengths = (64,) if len(whole) <= 4000 else (12, 16, 24, 64)
+        lengths = (64,) if len(whole) <= 4000 else (10, 12, 16, 24, 64)
         for digits in lengths:
             cut = [text[:digits].ljust(digits) for text in whole]
             if digits == 64 or len(set(cut)) == len(set(whole)):
@@ -596,6 +599,13 @@ class _Page:
                     "state reasons folder status version visibility autopilot dataplane_v2", clusters
                 ),
                 "findings": findings,
+                "hash": [next((value for value, mark in own if mark == _HASH), "") for own in self.own],
+                "ranges": [[value for value, mark in own if mark in _RANGES] for own in self.own],
+                "repairs": {
+                    str(number): ends
+                    for number, own in enumerate(self.own)
+                    if (ends := [value for value, mark in own if mark in _REPAIRS])
+                },
                 "strings": strings.items,
             }
         )
@@ -609,20 +619,10 @@ class _Page:
     def details(self) -> bytes:
         """What the page of a finding or cluster adds: a JSON header, then one templated JSON text a line."""
         lines = _Lines()
-        own = [_own_places(cluster.facts) for cluster in self.clusters]
-        for number, places in enumerate(own):
-            self.places[number] += places
         columns = self._fact_lines(lines)
         header = {
             "findings": self._finding_lines(lines),
             "facts": dict(zip((*_PLAIN_FACTS, "traffic"), columns, strict=True)),
-            "hash": [next((value for value, mark in places if mark == _HASH), "") for places in own],
-            "ranges": [[value for value, mark in places if mark in _RANGES] for places in own],
-            "repairs": {
-                str(number): ends
-                for number, places in enumerate(own)
-                if (ends := [value for value, mark in places if mark in _REPAIRS])
-            },
             "outcomes": self.outcome_pairs,
             "codes": self.codes,
         }
@@ -678,6 +678,8 @@ class _Page:
             if not joined or len(joined) > _LINE_LIMIT:
                 joined = b"\n".join([_json(value) for value in values])
             text = joined.decode()
+            # Of a cluster's id, 64 random digits, the page keeps the eight that GKE's names have.
+            text = _CLUSTER_ID.sub(r'\1"\2…"', text, count=1)
             for plain, mark in places:
                 text = text.replace(plain, mark)
             for column, line, value in zip(columns, text.split("\n"), values, strict=True):

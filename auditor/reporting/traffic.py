@@ -155,8 +155,8 @@ def _layer4(boxes: Iterable[Box]) -> list[Json]:
 def _witness(box: Box, witness: Witness | None) -> Json:
     """[source, destination, protocol, port, source pool, destination pool] of one packet of a box.
 
-    An address is written as the number of characters it shares with the text of its range, and the rest, so
-    that clusters which differ in their ranges alone have the same text.
+    An address is written as the number of characters to take off the end of its range's text, and what to put
+    there, so that clusters which differ in their ranges alone have the same text.
     """
     if witness is None:
         return None
@@ -176,7 +176,7 @@ def _beyond(text: str, address: str) -> tuple[int, str]:
         if one != other:
             break
         shared += 1
-    return shared, address[shared:]
+    return len(text) - shared, address[shared:]
 
 
 def path(scope: ScopeTraffic) -> Digest | None:

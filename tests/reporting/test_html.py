@@ -102,11 +102,11 @@ class Decoded:
             "\x05": subject,
         }
         at["\x01"] = self.expand(self.list["names"][columns["name"][resource]], at)
-        if resource < len(self.header["hash"]):
-            at["\x06"] = self.header["hash"][resource]
-            for number, value in enumerate(self.header["ranges"][resource]):
+        if resource < len(self.list["hash"]):
+            at["\x06"] = self.list["hash"][resource]
+            for number, value in enumerate(self.list["ranges"][resource]):
                 at[chr(14 + number)] = value
-            at.update(zip("\x07\x08\x0b\x0c", self.header["repairs"].get(str(resource), ()), strict=False))
+            at.update(zip("\x07\x08\x0b\x0c", self.list["repairs"].get(str(resource), ()), strict=False))
         return at
 
     @staticmethod

@@ -21,8 +21,11 @@ def digest(found: Any, limit: traffic.Limits = ROOMY) -> Any:
 
 
 def witness(row: Any) -> tuple[str, str]:
-    shared, source, also, destination, *_ = row["witness"]
-    return row["source"][:shared] + source, row["destination"][:also] + destination
+    cut, source, too, destination, *_ = row["witness"]
+    return (
+        row["source"][: len(row["source"]) - cut] + source,
+        row["destination"][: len(row["destination"]) - too] + destination,
+    )
 
 
 def test_boxes_that_differ_in_protocol_and_ports_alone_are_one_row() -> None:
