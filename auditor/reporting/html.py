@@ -42,6 +42,9 @@ if TYPE_CHECKING:
 _STATIC_ROWS = 100
 _STATIC_GAPS = 200
 _STATIC_FOLDERS = 12
+_STATIC_PROJECTS = 4
+_STATIC_WORST = 8
+_WORST_OF_A_RULE = 2
 _STATIC_REASONS = 60
 _STATIC_SCOPES = 30
 _OBSERVED_LIMIT = 4000
@@ -703,9 +706,13 @@ class _Page:
             "report": report,
             "verdict_line": verdict_line(self.states),
             "total": len(self.clusters),
+            "fleet": _segments(self.states, len(self.clusters), self.state_names.items),
+            "projects": len({cluster.resource.project for cluster in self.clusters}),
+            "worst": self._worst(),
             "board": self._board(),
             "folders": self._folders(),
             "states": [(state, *READINESS[state]) for state in READINESS],
+            "states_by_name": {state: shape for state, (shape, _) in READINESS.items()},
             "severities": [(name, mark, severities[name]) for name, mark in SEVERITY_MARKS.items()],
             "failed": verdicts[_FAIL],
             "unknown": verdicts[_UNKNOWN],
@@ -757,35 +764,65 @@ class _Page:
             )
         return board
 
+    def _worst(self) -> list[dict[str, Any]]:
+        """The worst failures: of equal severity, clusters that lose traffic now come first; few of a rule."""
+        hurting = {n for n, cluster in enumerate(self.clusters) if cluster.readiness.state == "degraded"}
+        taken: Counter[tuple[str, int, bool]] = Counter()
+        found: list[tuple[int, bool, tuple[int, Result, int, int]]] = []
+        for row in self.listed:
+            state, result, resource, rule = row
+            if state != _FAIL:
+                break
+            kind = (result.severity, rule, resource not in hurting)
+            taken[kind] += 1
+            if taken[kind] <= _WORST_OF_A_RULE:
+                found.append((-result.severity.rank, kind[2], row))
+        found.sort(key=lambda one: one[:2])
+        return [self._static_finding(*row) for _, _, row in found[:_STATIC_WORST]]
+
     def _folders(self) -> dict[str, Any]:
-        """Clusters by folder and state, the folders with most trouble first, the tail folded into one row."""
+        """Clusters by folder and state, each folder with its first projects; most trouble first.
+
+        What is beyond the first of either is one row without a bar.
+        """
         table: dict[str, Counter[str]] = {}
+        projects: dict[str, dict[str, Counter[str]]] = {}
         for cluster in self.clusters:
-            table.setdefault(cluster.folder, Counter())[cluster.readiness.state] += 1
-        ordered = sorted(
-            table.items(),
-            key=lambda item: (-item[1]["degraded"], -item[1]["blocked"], -item[1].total(), item[0]),
-        )
-        rows = [(folder, count, False) for folder, count in ordered[:_STATIC_FOLDERS]]
-        widest = max((count.total() for _, count, _ in rows), default=1)
-        rest: Counter[str] = Counter()
-        for _, count in ordered[_STATIC_FOLDERS:]:
-            rest.update(count)
-        if rest:
-            rows.append((_counted(len(ordered) - _STATIC_FOLDERS, "other folder"), rest, True))
-        return {
-            "rows": [
-                {
+            folder, project, state = cluster.folder, cluster.resource.project, cluster.readiness.state
+            table.setdefault(folder, Counter())[state] += 1
+            projects.setdefault(folder, {}).setdefault(project, Counter())[state] += 1
+        ordered = _most_trouble_first(table)
+        widest = max((count.total() for _, count in ordered), default=1)
+
+        def rows(
+            kind: str, found: Sequence[tuple[str, Counter[str]]], most: int, folder: str = ""
+        ) -> Iterator[dict[str, Any]]:
+            for name, count in found[:most]:
+                yield {
+                    "kind": kind,
+                    "name": name,
                     "folder": folder,
-                    "rest": is_rest,
-                    "total": count.total(),
                     "counts": count,
-                    "segments": [] if is_rest else _segments(count, widest, self.state_names.items),
+                    "total": count.total(),
+                    "segments": _segments(count, widest, self.state_names.items),
                 }
-                for folder, count, is_rest in rows
-            ],
-            "number": len(table),
-        }
+                if kind == "folder" and len(projects[name]) > 1:
+                    yield from rows("project", _most_trouble_first(projects[name]), _STATIC_PROJECTS, name)
+            if more := found[most:]:
+                rest: Counter[str] = Counter()
+                for _, count in more:
+                    rest.update(count)
+                name = _counted(len(more), f"other {kind}")
+                yield {
+                    "kind": f"other-{kind}",
+                    "name": name,
+                    "folder": folder,
+                    "counts": rest,
+                    "total": rest.total(),
+                    "segments": [],
+                }
+
+        return {"rows": list(rows("folder", ordered, _STATIC_FOLDERS)), "number": len(table)}
 
     def _reasons(self) -> list[tuple[str, str, int]]:
         """Why results are unknown, over all resources: (rule, reason, how many), most frequent first."""
@@ -942,6 +979,13 @@ def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
         ends = dict.fromkeys(end for change in changes for end in _REPAIR_NAME.findall(change.command))
         own.extend(zip(ends, _REPAIRS, strict=False))
     return tuple(own)
+
+
+def _most_trouble_first(table: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
+    return sorted(
+        table.items(),
+        key=lambda item: (-item[1]["degraded"], -item[1]["blocked"], -item[1].total(), item[0]),
+    )
 
 
 def _segments(count: Counter[str], widest: int, states: Sequence[str]) -> list[dict[str, Any]]:

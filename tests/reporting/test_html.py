@@ -476,6 +476,47 @@ def test_what_was_not_read_is_said_before_anything_is_counted() -> None:
     assert gap < text.index("Clusters by readiness") < text.index("Findings by severity")
 
 
+def test_the_worst_findings_are_few_of_each_rule_and_begin_where_traffic_is_lost_now() -> None:
+    rendered = page("all_verdicts")
+    worst = rendered.partition('<ul class="worst">')[2].partition("</ul>")[0]
+    found = re.findall(r'<a href="#f=([0-9a-f]{64})">([a-z-]+)</a>', worst)
+    assert found[0][1] == "same-node-traffic-denied"
+    assert len(found) == len(set(found)) <= 8
+    assert f"All {built('big').summary['fail']} findings" in text_of(page("big"))
+    listed_ = page("big").partition('<ul class="worst">')[2].partition("</ul>")[0]
+    assert max(Counter(re.findall(r">([a-z-]+)</a>", listed_)).values()) <= 4
+
+
+def test_folders_and_projects_with_trouble_come_first_and_the_rest_is_counted() -> None:
+    one = reports.all_verdicts().clusters[0]
+    clusters = tuple(
+        replace(
+            one,
+            folder=f"folders/{folder:03}",
+            resource=replace(
+                one.resource,
+                project=f"p-{folder:03}-{project}",
+                name=f"{one.resource.name}-{folder}-{project}",
+            ),
+            readiness=replace(
+                one.readiness, state="degraded" if folder == 17 and project == 5 else "working"
+            ),
+        )
+        for folder in range(20)
+        for project in range(7)
+    )
+    text = text_of(b"".join(html.render(reports.report(clusters))).decode())
+    table = text.partition("Readiness by folder and project")[2]
+    assert (
+        table.index("folders/017")
+        < table.index("p-017-5")
+        < table.index("p-017-0")
+        < table.index("folders/000")
+    )
+    assert "3 other projects" in table
+    assert "8 other folders 56" in table
+
+
 def test_a_clean_report_with_gaps_does_not_look_clean() -> None:
     clean = replace(
         reports.big(3), results=tuple(r for r in reports.big(3).results if r.verdict is Verdict.PASS)
@@ -586,7 +627,10 @@ def test_the_bars_of_a_folder_add_up() -> None:
         starts = [int(start) for start in re.findall(r' x="(\d+)"', bar)]
         assert starts[0] == 0
         assert [start + width for start, width in zip(starts, widths, strict=True)][:-1] == starts[1:]
-        assert sum(widths) == 1000
+        assert sum(widths) <= 1000
+    fleet = re.search(r'<svg class="fleet".*?</svg>', rendered, re.DOTALL)
+    assert fleet
+    assert sum(int(width) for width in re.findall(r' width="(\d+)"', fleet[0])) == 1000
         assert "aria-label=" in bar
 
 

@@ -83,6 +83,16 @@ def test_an_injected_script_does_not_run(open_page: Open) -> None:
     recorded.requests[:] = [url for url in recorded.requests if "evil" not in url]
 
 
+def test_the_picture_of_the_fleet_leads_to_the_clusters_of_a_state(open_page: Open) -> None:
+    page = open_page().page
+    segment = page.locator("svg.fleet a", has=page.locator("title", has_text="1 cluster blocked"))
+    segment.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#clusters-list [role=row]")).to_have_count(1)
+    assert page.evaluate("location.hash") == "#view=clusters&readiness=blocked"
+    assert "ledger" in rows(page, "clusters")[0]
+
+
 def test_a_link_with_filters_shows_what_it_says(open_page: Open) -> None:
     links = {
         "#sev=critical": "same-node-traffic-denied",
