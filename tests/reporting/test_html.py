@@ -628,10 +628,10 @@ def test_the_bars_of_a_folder_add_up() -> None:
         assert starts[0] == 0
         assert [start + width for start, width in zip(starts, widths, strict=True)][:-1] == starts[1:]
         assert sum(widths) <= 1000
+        assert "aria-label=" in bar
     fleet = re.search(r'<svg class="fleet".*?</svg>', rendered, re.DOTALL)
     assert fleet
     assert sum(int(width) for width in re.findall(r' width="(\d+)"', fleet[0])) == 1000
-        assert "aria-label=" in bar
 
 
 # ---- how text is shown
