@@ -187,8 +187,8 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
     source, smaller = folder / "fleet.ndjson", folder / "half.ndjson"
     _generate(shape, source)
     _generate(half, smaller)
-    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
     of_half = _scan(str(smaller), BIG_FORMATS, folder, runs=2)
+    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
     passed = measure([sys.executable, "-c", YARDSTICK, str(source)], runs=3)
     size = source.stat().st_size / 1e6
     source.unlink()
@@ -201,6 +201,12 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
     )
     note = f"the pass: {passed.time:.2f} s"
     yield Figure(f"{what}: against reading and decoding each line", run.time / passed.time, "x", 8, note)
+    report = folder / "report.html"
+    command = [sys.executable, "-m", "benchmarks.page", str(report)]
+    page_ = json.loads(subprocess.check_output(command, cwd=ROOT))
+    yield Figure(f"{what}: HTML", report.stat().st_size / 1e6, "MB", 3)
+    yield Figure(f"{what}: HTML opens in Chromium", page_["open"], "s", 1.5)
+    yield Figure(f"{what}: HTML filters", page_["filter"], "s", 0.15)
 
 
 GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {

@@ -166,7 +166,7 @@ function factOf(cluster, name) {
 
 // ---- the state of the page, which is its hash
 
-const FILTERS = ["q", "sev", "rule", "verdict", "project", "readiness", "folder"];
+const FILTERS = ["q", "sev", "rule", "verdict", "baseline", "project", "readiness", "folder"];
 const state = { view: "findings", f: "", c: "", filters: {} };
 
 function readHash() {
@@ -493,6 +493,8 @@ function buildFindings() {
     new Facet("sev", "Severity", data.severities, total, (i) => findings.severity[i], { multiple: true }),
     new Facet("verdict", "Verdict", data.verdicts.map((v) => [v, MARKS[v]]), total, (i) => findings.state[i],
       { multiple: true, hidden: ["waived", "fixed"] }),
+    ...(data.baselines.length > 1 ? [new Facet("baseline", "Since the baseline", data.baselines.map((b) => [b || "-", "", b || "not compared"]), total,
+      (i) => findings.baseline[i])] : []),
     new Facet("rule", "Rule", data.rules.map((rule) => [rule.id]), total, (i) => findings.rule[i]),
     new Facet("project", "Project", projects, total, (i) => data.resources.project[findings.resource[i]]),
     new Facet("readiness", "Readiness", [...data.states.map(([s]) => [s]), ["no cluster"]],

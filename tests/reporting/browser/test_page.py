@@ -99,6 +99,7 @@ def test_a_link_with_filters_shows_what_it_says(open_page: Open) -> None:
         "#rule=mtu-needs-intranode-visibility": "mtu-needs-intranode-visibility",
         "#verdict=waived": "flow-logs-disabled",
         "#verdict=fixed": "flow-logs-thinned",
+        "#verdict=fail&baseline=unchanged": "masquerade-misses-pod-range",
         "#project=net-host": "stale-gke-firewall-rule",
         "#q=0badcafe": "stale-gke-firewall-rule",
         "#readiness=degraded": "same-node-traffic-denied",
