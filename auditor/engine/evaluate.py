@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Json
     from auditor.model.facts import ClusterFacts, NetworkFacts
 
-RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPECIFIED"))
-"""The states in which a cluster is judged; an absent state is STATUS_UNSPECIFIED and counts as running."""
+RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", ""))
+"""The states in which a cluster is judged; an absent state counts as running, and so does an empty one."""
 
 FINGERPRINT: Final = "gke-auditor/finding/v1"
 

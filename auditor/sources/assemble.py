@@ -590,6 +590,13 @@ class _Assembly:
             decided = tables[asset_type] = self._decided(asset_type, table, numbers)
             for key, record in decided.items():
                 objects.setdefault(key.partition("/k8s/")[0], []).append(record.payload)
+            if kind == "EgressNATPolicy" and asset_type in coverage.exported:
+                # A type counts as read when an asset of it is in a plain export: here cluster by cluster,
+                # since these come from the clusters themselves. The agent's kinds need a list: one of them
+                # says nothing of the other, and many clusters have neither.
+                for cluster in {key.partition("/k8s/")[0] for key in decided}:
+                    if coverage.hole(asset_type, project_of(cluster)) is None:
+                        listed.setdefault(cluster, set()).add(kind)
             if kind != "Pod" and any(asset_type in one.asset_types for one in coverage.headers):
                 for entry in entries:
                     if coverage.lists_objects(asset_type, entry.key):
