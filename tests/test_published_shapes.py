@@ -122,10 +122,10 @@ CLUSTERS = {
         ),
         cluster(
             *TWO, "10.4.0.0/14",
-            pool("default-pool", config={"tags": ["two-custom-tag"], "serviceAccount": "two@blog-prod.example"}),
+            pool("default-pool", config={"tags": ["two-custom-tag"], "serviceAccount": "two@blog.example"}),
             pool(
                 "small-nodes",
-                networkConfig={"podRange": "gke-two-ranges-pods-e13eff26", "podIpv4CidrBlock": "10.112.0.0/14"},
+                networkConfig={"podRange": "two-ranges-pods-e13eff26", "podIpv4CidrBlock": "10.112.0.0/14"},
                 maxPodsConstraint={"maxPodsPerNode": "8"},
                 podIpv4CidrSize=28,
             ),
@@ -178,9 +178,7 @@ SUBNETS = {
             "network": COMPUTE + NETWORK,
             "region": f"{COMPUTE}projects/{PROJECT}/regions/{LOCATION}",
             "ipCidrRange": "10.164.0.0/20",
-            "secondaryIpRanges": [
-                {"rangeName": "gke-two-ranges-pods-e13eff26", "ipCidrRange": "10.112.0.0/14"}
-            ],
+            "secondaryIpRanges": [{"rangeName": "two-ranges-pods-e13eff26", "ipCidrRange": "10.112.0.0/14"}],
             "enableFlowLogs": False,
         }
     ],
