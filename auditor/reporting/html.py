@@ -43,6 +43,7 @@ _STATIC_ROWS = 100
 _STATIC_GAPS = 200
 _STATIC_FOLDERS = 12
 _STATIC_PROJECTS = 4
+_FEW_FOLDERS = 4
 _STATIC_WORST = 8
 _WORST_OF_A_RULE = 2
 _STATIC_REASONS = 60
@@ -783,7 +784,8 @@ class _Page:
     def _folders(self) -> dict[str, Any]:
         """Clusters by folder and state, each folder with its first projects; most trouble first.
 
-        What is beyond the first of either is one row without a bar.
+        What is beyond the first of either is one row without a bar. Of many folders, those without trouble
+        are not broken down.
         """
         table: dict[str, Counter[str]] = {}
         projects: dict[str, dict[str, Counter[str]]] = {}
@@ -806,7 +808,8 @@ class _Page:
                     "total": count.total(),
                     "segments": _segments(count, widest, self.state_names.items),
                 }
-                if kind == "folder" and len(projects[name]) > 1:
+                troubled = count["degraded"] or count["blocked"] or len(table) <= _FEW_FOLDERS
+                if kind == "folder" and troubled and len(projects[name]) > 1:
                     yield from rows("project", _most_trouble_first(projects[name]), _STATIC_PROJECTS, name)
             if more := found[most:]:
                 rest: Counter[str] = Counter()
