@@ -12,7 +12,7 @@ from auditor.model.inventory import Gap
 from auditor.model.names import canonical, path, project_of
 from auditor.sources import kubernetes, snapshot
 from auditor.sources.coverage import ANY
-from auditor.sources.files import UnusableError
+from auditor.sources.files import UnknownKindError, UnusableError
 
 if TYPE_CHECKING:
     from auditor.model.evidence import Json
@@ -171,7 +171,8 @@ class Recogniser:
     def end(self) -> None:
         """The file has been read.
 
-        Raises `UnusableError` if it held nothing of a known kind, `SourceError` if it is a cut snapshot.
+        Raises `UnknownKindError` if it held nothing of a known kind, `UnusableError` if nothing in it could
+        be parsed, `SourceError` if it is a cut snapshot.
         """
         if self._check is not None:
             raise self._check.cut_short()
@@ -189,10 +190,10 @@ class Recogniser:
         if self._malformed:
             place, why = self._malformed[0]
             more = f", and {len(self._malformed) - 1} more" if len(self._malformed) > 1 else ""
-            raise SourceError(
+            raise UnusableError(
                 f"nothing in the file can be parsed: {why}{more}", hint=f"give {_KNOWN}", place=place
             )
-        raise UnusableError(
+        raise UnknownKindError(
             "is of no known kind",
             hint=f"give {_KNOWN}",
             place=self._unknown[0] if self._unknown else self.label,
