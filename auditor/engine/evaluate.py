@@ -13,6 +13,7 @@ from auditor.engine.load import FAILS_LOWERED, PASSES, parameters_of
 from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
 from auditor.engine.reads import Reads
 from auditor.engine.result import Remediation, Result, Severity, Verdict
+from auditor.model import deferred
 from auditor.model.evidence import Evidence
 from auditor.model.names import last
 
@@ -661,13 +662,26 @@ def _why_missing(path: str, about: _Subject) -> Iterator[str]:
         yield f"{unknown.reason} — {unknown.hint}"
     if unknowns:
         return
-    if root == "cluster":
+    planned = _deferred(about.raw, field_path) if root == "cluster" else None
+    if planned is not None:
+        yield f"`{field_path}` is {planned} — {deferred.HINT}."
+    elif root == "cluster":
         yield (
             f"`{field_path}` is missing from the cluster's data, or is not in its proper form — "
             "list or export the assets again with `--content-type=resource`."
         )
     else:
         yield f"`{path}` is not known."
+
+
+def _deferred(raw: Mapping[str, Json], path: str) -> str | None:
+    # What a Terraform plan leaves open at a path of the cluster's data, or above or below it.
+    found: Any = raw
+    for step in path.replace("[]", "").split("."):
+        if not isinstance(found, dict):
+            break
+        found = found.get(step)
+    return deferred.within(found)
 
 
 def _related(one: str, other: str) -> bool:

@@ -48,6 +48,8 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         for one in scope.deciders
         if one.logging is False and one.asset is not None
     )
+    # Of a planned rule, logging may be known only after apply.
+    doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
     denied = [box for box in scope.denied if box.benign is None]
     changes = repairs(analyzer, pods, classes, scope) if denied else ()
     return PodPackets(
@@ -55,7 +57,7 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         rare_denied=_is_denied(scope.rare),
         everyday_denials=_denials(box for box in denied if box.protocol in EVERYDAY),
         rare_denials=_denials(box for box in denied if box.protocol not in EVERYDAY),
-        unlogged=unlogged if unlogged or scope.verdict != "unknown" else None,
+        unlogged=unlogged if unlogged or (scope.verdict != "unknown" and not doubt) else None,
         repairs=changes,
         repair_commands=tuple(change.command for change in changes if change.command),
         analysis=scope,
@@ -103,9 +105,10 @@ def decider_text(decider: Decider | None) -> str:
         return "a rule that is not known"
     if decider.asset is None:
         return f"the {decider.rule} rule, which nothing overrides"
+    planned = f", planned by {decider.address}" if decider.address else ""
     if decider.stage == "vpc":
         project = project_of(canonical(decider.asset))
-        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project})"
+        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project}{planned})"
     kind = {
         "hierarchical": "hierarchical firewall policy",
         "system": "system firewall policy",
@@ -114,7 +117,7 @@ def decider_text(decider: Decider | None) -> str:
     }.get(decider.stage, decider.stage)
     # A policy's rule has no name but what its description says.
     named = f'"{decider.rule}" ' if decider.rule else ""
-    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)})"
+    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)}{planned})"
 
 
 def _logging_command(decider: Decider) -> str:

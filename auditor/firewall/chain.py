@@ -23,6 +23,7 @@ from auditor.firewall.compiled import (
 )
 from auditor.firewall.layer4 import Coverages
 from auditor.firewall.rulelist import RuleList, order
+from auditor.model import deferred
 from auditor.model.inventory import FIREWALL, FIREWALL_POLICY
 from auditor.model.names import last, project_of
 
@@ -411,7 +412,7 @@ def _policy_compiler(
         if policy.problems:
             why = (
                 f"firewall policy {policy.name}: {'; '.join(policy.problems)}",
-                "export the policy with its rules",
+                deferred.hint("; ".join(policy.problems), "export the policy with its rules"),
             )
             found.append(unread(stage, why))
         here = (

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.sources.parse import Object
     from auditor.sources.records import Origin
     from auditor.sources.snapshot import Header
+    from auditor.sources.terraform.document import Plan
 
 
 @dataclass(slots=True)
@@ -38,6 +39,7 @@ class Builder:
     `open_pages` and `last_pages` count pages of API answers with and without a successor, `other` what is of
     no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
     `places` and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number.
+    `plans` are Terraform's plans and states.
     """
 
     spool: Spool = field(default_factory=Spool)
@@ -61,6 +63,7 @@ class Builder:
     documents: list[Document] = field(default_factory=list)
     placeholders: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, frozenset[str]] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)
 
     def asset(self, origin: Origin, number: int, value: Object) -> bool:
         """An asset in the envelope of Cloud Asset Inventory; False if it is none."""

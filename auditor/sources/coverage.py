@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from auditor.model import deferred
 from auditor.model.inventory import CLUSTER, FIREWALL_POLICY, TAG_BINDING, Gap
 from auditor.model.names import canonical, project_of
 from auditor.sources import wording
@@ -85,6 +86,10 @@ class AssetCoverage:
         scope = f"projects/{project}" if project else self.scope
         noun = wording.noun(asset_type)
         place = self.hole(asset_type, project)
+        if place is not None and deferred.is_about(place):
+            return Gap(
+                scope, asset_type, f"{place}, so that this {noun} may apply to any network", deferred.HINT
+            )
         if place is not None:
             return Gap(
                 scope,

@@ -13,6 +13,7 @@ from auditor.model.names import canonical, path, project_of
 from auditor.sources import kubernetes, snapshot
 from auditor.sources.coverage import ANY
 from auditor.sources.files import UnknownKindError, UnusableError
+from auditor.sources.terraform import document as terraform
 
 if TYPE_CHECKING:
     from auditor.model.evidence import Json
@@ -45,8 +46,8 @@ _AGGREGATED = {
     "compute#firewallPoliciesScopedList": "firewallPolicies",
 }
 _KNOWN = (
-    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, or a "
-    "snapshot of `gke-auditor collect`"
+    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, what "
+    "`terraform show -json` prints, or a snapshot of `gke-auditor collect`"
 )
 
 
@@ -224,6 +225,15 @@ class Recogniser:
         if isinstance(kind, str) and kind.startswith(snapshot.FAMILY):
             self._snapshot(number, value)
             return True
+        if terraform.is_document(value):
+            self.builder.plans.append(terraform.read(value, self.place(number)))
+            return True
+        if terraform.is_raw_state(value):
+            raise UnusableError(
+                "is a state file as Terraform stores it, whose format is no interface",
+                hint="print it: terraform show -json > state.json, and give that file",
+                place=self.label,
+            )
         if isinstance(value.get("assets"), list):
             return self._page(number, value)
         if isinstance(value.get("clusters"), list) and "name" not in value:
