@@ -18,15 +18,16 @@ from auditor.model import deferred
 from auditor.model import inventory as model
 from auditor.model.deferred import after_apply, text_of
 from auditor.model.inventory import Gap
-from auditor.model.names import canonical, last, project_of, region_of
+from auditor.model.names import canonical, last, project_of
 from auditor.model.network import Association, FirewallPolicy, FirewallRule, Layer4
 from auditor.sources import compute, parse
 from auditor.sources.inventory import Piece, with_id
 from auditor.sources.records import PARSERS, ClusterData, Record, later
 from auditor.sources.terraform import gke, vpc
+from auditor.sources.terraform.identity import ASSOCIATIONS, KINDS, RULES, Identity, placeholder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from auditor.model.evidence import Json
     from auditor.sources.coverage import AssetCoverage
@@ -36,39 +37,6 @@ if TYPE_CHECKING:
 Object = dict[str, "Json"]
 Tables = dict[str, dict[str, Record]]
 
-_POLICIES = {
-    "google_compute_firewall_policy": "hierarchical",
-    "google_compute_firewall_policy_with_rules": "hierarchical",
-    "google_compute_network_firewall_policy": "global",
-    "google_compute_network_firewall_policy_with_rules": "global",
-    "google_compute_region_network_firewall_policy": "regional",
-    "google_compute_region_network_firewall_policy_with_rules": "regional",
-}
-_RULES = {
-    "google_compute_firewall_policy_rule": "hierarchical",
-    "google_compute_network_firewall_policy_rule": "global",
-    "google_compute_region_network_firewall_policy_rule": "regional",
-}
-_ASSOCIATIONS = {
-    "google_compute_firewall_policy_association": "hierarchical",
-    "google_compute_network_firewall_policy_association": "global",
-    "google_compute_region_network_firewall_policy_association": "regional",
-}
-_KINDS = {
-    "google_container_cluster": model.CLUSTER,
-    "google_container_node_pool": model.NODE_POOL,
-    "google_compute_network": model.NETWORK,
-    "google_compute_subnetwork": model.SUBNETWORK,
-    "google_compute_firewall": model.FIREWALL,
-    "google_network_security_address_group": model.ADDRESS_GROUP,
-    **dict.fromkeys((*_POLICIES, *_RULES, *_ASSOCIATIONS), model.FIREWALL_POLICY),
-}
-_IDENTIFIERS = frozenset(("id", "self_link", "name", "network_id", "policy_id", "firewall_policy_id"))
-# Arguments that Terraform shows as unknown where a block leaves them out, and of which the Compute API
-# documents what that means: no direction is ingress, no destination ranges are any destination.
-_DOCUMENTED = frozenset(
-    (("google_compute_firewall", "direction"), ("google_compute_firewall", "destination_ranges"))
-)
 _GKE_RULE = re.compile(r"gk[e3]-.+-([0-9a-f]{8})-[a-z]+", re.DOTALL)
 
 
@@ -114,7 +82,7 @@ def apply(
     for plan in sorted(plans, key=lambda one: (one.planned, one.place)):
         for text in plan.incomplete:
             applied.gaps.append(Gap(plan.place, None, f"the Terraform document is not whole: {text}", _AGAIN))
-            applied.holes += [(kind, "*", plan.place) for kind in dict.fromkeys(_KINDS.values())]
+            applied.holes += [(kind, "*", plan.place) for kind in dict.fromkeys(KINDS.values())]
         _Application(plan, tables, spool, numbers, coverage, applied, complete=complete).run()
     return applied
 
@@ -159,12 +127,11 @@ class _Application:
         self._coverage = coverage
         self._applied = applied
         self._complete = complete
-        self._by_address = {one.address: one for one in plan.changes}
-        self._keys: dict[str, str] = {}
+        self._identity = Identity(plan, numbers)
         self._drafts: dict[str, _Draft] = {}
 
     def run(self) -> None:
-        relevant = [one for one in self._plan.changes if one.type in _KINDS]
+        relevant = [one for one in self._plan.changes if one.type in KINDS]
         for change in relevant:
             if change.before is not None and change.action in ("delete", "replace"):
                 self._remove(change)
@@ -175,156 +142,17 @@ class _Application:
         self._policies()
         self._clusters()
 
-    # Values and references
-
-    def _get(self, change: Change, values: Object | None = None) -> Callable[[str], Json]:
-        stated = change.after if values is None else values
-
-        def get(name: str) -> Json:
-            value = (stated or {}).get(name)
-            if name not in (stated or {}) and change.partial:
-                value = after_apply(f"{change.address}.{name}")
-            if (
-                text_of(value) is not None
-                and (change.type, name) in _DOCUMENTED
-                and self._plan.configuration.states(change, name) is False
-            ):
-                return None
-            return value
-
-        return get
-
-    def _text(self, change: Change, name: str, values: Object | None = None) -> str:
-        """A string attribute; a placeholder that names the attribute where it is not known."""
-        value = self._get(change, values)(name)
-        if isinstance(value, str) and value:
-            return value
-        return _placeholder(change, name)
-
-    def _project(self, change: Change, values: Object | None = None) -> str:
-        value = self._get(change, values)("project")
-        if isinstance(value, str) and value:
-            return project_of(with_id(f"projects/{value}", self._numbers))
-        if self._plan.configuration.states(change, "project") is False:
-            # An argument that is left out is the provider's (Terraform provider documentation).
-            provided = self._plan.configuration.provider(change, "project")
-            if provided:
-                return project_of(with_id(f"projects/{provided}", self._numbers))
-        for name in ("id", "self_link"):
-            link = (change.after or change.before or {}).get(name)
-            if isinstance(link, str) and project_of(canonical(link)):
-                return project_of(with_id(canonical(link), self._numbers))
-        return _placeholder(change, "project")
-
-    def _place(self, change: Change, name: str, values: Object | None) -> str:
-        value = self._get(change, values)(name)
-        if isinstance(value, str) and value:
-            return last(value)
-        if self._plan.configuration.states(change, name) is False and name == "region":
-            provided = self._plan.configuration.provider(change, name)
-            if provided:
-                return provided
-        return _placeholder(change, name)
-
-    def key(self, change: Change, values: Object | None = None) -> str:
-        """The canonical reference of what a change declares; placeholders stand for what is not known."""
-        if values is None and change.address in self._keys:
-            return self._keys[change.address]
-        kind = _KINDS[change.type]
-        if kind == model.FIREWALL_POLICY:
-            found = self._policy_key(change, values)
-        elif kind == model.NODE_POOL:
-            found = f"{self._cluster_of(change, values)}/nodePools/{self._text(change, 'name', values)}"
-        else:
-            name, parent = self._text(change, "name", values), f"projects/{self._project(change, values)}"
-            if kind == model.CLUSTER:
-                found = f"{parent}/locations/{self._place(change, 'location', values)}/clusters/{name}"
-            elif kind == model.SUBNETWORK:
-                found = f"{parent}/regions/{self._place(change, 'region', values)}/subnetworks/{name}"
-            elif kind == model.ADDRESS_GROUP:
-                stated = self._get(change, values)("parent")
-                parent = stated if isinstance(stated, str) and stated else parent
-                found = f"{parent}/locations/{self._place(change, 'location', values)}/addressGroups/{name}"
-            else:
-                found = f"{parent}/global/{'networks' if kind == model.NETWORK else 'firewalls'}/{name}"
-        found = with_id(canonical(found), self._numbers)
-        if values is None:
-            self._keys[change.address] = found
-        return found
-
-    def _policy_key(self, change: Change, values: Object | None) -> str:
-        scope = _POLICIES[change.type]
-        if scope == "hierarchical":
-            get = self._get(change, values)
-            for name in ("name", "firewall_policy_id", "policy_id", "id"):
-                value = get(name)
-                if isinstance(value, str) and value:
-                    return f"locations/global/firewallPolicies/{last(value)}"
-            return f"locations/global/firewallPolicies/{_placeholder(change, 'name')}"
-        name = self._text(change, "name", values)
-        place = self._scope(change, scope, values)
-        return f"projects/{self._project(change, values)}/{place}/firewallPolicies/{name}"
-
-    def _scope(self, change: Change, scope: str, values: Object | None) -> str:
-        return "global" if scope == "global" else f"regions/{self._place(change, 'region', values)}"
-
-    def _reference(self, change: Change, name: str, kind: str, values: Object | None = None) -> Json:
-        """An attribute that refers to another resource, as a canonical reference, or a deferred value."""
-        value = self._get(change, values)(name)
-        if isinstance(value, str) and value:
-            return value
-        if text_of(value) is not None and values is None:
-            origin = self._plan.configuration.origin(change, name)
-            target = self._by_address.get(origin[0]) if origin else None
-            if origin and target and _KINDS.get(target.type) == kind and origin[1] in _IDENTIFIERS:
-                return self.key(target)
-        return value
-
-    def _network(self, change: Change, project: str, values: Object | None = None) -> Json:
-        """A network; a bare name is one of the resource's own project."""
-        value = self._reference(change, "network", model.NETWORK, values)
-        if isinstance(value, str):
-            found = canonical(value)
-            if found.startswith("projects/"):
-                return found
-            if project == _placeholder(change, "project"):
-                return after_apply(f"{change.address}.project")
-            return f"projects/{project}/{found if '/' in found else f'global/networks/{found}'}"
-        return value
-
-    def _cluster_of(self, change: Change, values: Object | None = None) -> str:
-        value = self._reference(change, "cluster", model.CLUSTER, values)
-        if not isinstance(value, str):
-            unknown = _placeholder(change, "cluster")
-            return f"projects/{self._project(change, values)}/locations/-/clusters/{unknown}"
-        found = canonical(value)
-        if found.count("/") >= 5:
-            return with_id(found, self._numbers)
-        place = self._place(change, "location", values)
-        if place == _placeholder(change, "location"):
-            # A pool is where its cluster is.
-            inside = [
-                key
-                for one in self._plan.changes
-                if one.type == "google_container_cluster" and one.after
-                for key in (self.key(one),)
-                if last(key) == last(found) and project_of(key) == self._project(change, values)
-            ]
-            if len(inside) == 1:
-                return inside[0]
-        return f"projects/{self._project(change, values)}/locations/{place}/clusters/{last(found)}"
-
     # One resource
 
     def _remove(self, change: Change) -> None:
-        kind = _KINDS[change.type]
+        kind = KINDS[change.type]
         before = change.before or {}
-        if change.type in _RULES or change.type in _ASSOCIATIONS:
+        if change.type in RULES or change.type in ASSOCIATIONS:
             draft = self._draft_of(change, before)
             if draft is not None:
                 self._remove_part(change, draft, before)
             return
-        key = self.key(change, before)
+        key = self._identity.key(change, before)
         if kind == model.FIREWALL_POLICY:
             draft = self._drafts.setdefault(key, _Draft({"name": last(key)}))
             draft.gone = True
@@ -361,11 +189,11 @@ class _Application:
             del table[key]
 
     def _put(self, change: Change) -> None:
-        kind = _KINDS[change.type]
-        if change.type in _RULES or change.type in _ASSOCIATIONS:
+        kind = KINDS[change.type]
+        if change.type in RULES or change.type in ASSOCIATIONS:
             self._put_part(change)
             return
-        key = self.key(change)
+        key = self._identity.key(change)
         if kind == model.FIREWALL_POLICY:
             self._put_policy(change, key)
             return
@@ -387,13 +215,13 @@ class _Application:
         self._applied.planned[name] = Planned(change.address, change.action, self._plan.planned)
 
     def _put_network_asset(self, change: Change, kind: str, key: str) -> None:
-        get = self._get(change)
+        get = self._identity.get(change)
         if kind == model.NETWORK:
             data = vpc.network(get)
         elif kind == model.SUBNETWORK:
-            data = vpc.subnetwork(get, self._network(change, project_of(key)))
+            data = vpc.subnetwork(get, self._identity.network(change, project_of(key)))
         elif kind == model.FIREWALL:
-            data = vpc.firewall(get, self._network(change, project_of(key)))
+            data = vpc.firewall(get, self._identity.network(change, project_of(key)))
         else:
             data = vpc.address_group(get)
         known = self._tables[kind].get(key)
@@ -417,9 +245,9 @@ class _Application:
         planned = gke.cluster(change.after or {}, change.address, fill=base is None, partial=change.partial)
         config = cast("Object", planned["networkConfig"])
         project, location = project_of(key), key.split("/")[3]
-        network = self._network(change, project)
-        subnetwork = self._subnetwork(change, project, location)
-        if location == _placeholder(change, "location"):
+        network = self._identity.network(change, project)
+        subnetwork = self._identity.subnetwork(change, project, location)
+        if location == placeholder(change, "location"):
             # Regional policies bear on the nodes by where they are: nothing can be told.
             network = after_apply(f"{change.address}.location")
         if base is None and network is None:
@@ -445,19 +273,6 @@ class _Application:
         if change.action in ("create", "replace"):
             self._rules_to_come(change, key, data)
 
-    def _subnetwork(self, change: Change, project: str, location: str) -> Json:
-        value = self._reference(change, "subnetwork", model.SUBNETWORK)
-        if not isinstance(value, str):
-            return value
-        found = canonical(value)
-        if found.startswith("projects/"):
-            return found
-        if project == _placeholder(change, "project"):
-            return after_apply(f"{change.address}.project")
-        if "/" in found:
-            return f"projects/{project}/{found}"
-        return f"projects/{project}/regions/{region_of(location)}/subnetworks/{found}"
-
     def _pools_of_cluster(self, change: Change, data: Object, base: Object | None) -> None:
         """The node pools that stand in the cluster's own block; those with one of their own come after."""
         if base is not None and not self._changes_pools(change):
@@ -466,7 +281,7 @@ class _Application:
         stated = after.get("node_pool")
         autopilot = after.get("enable_autopilot") is True
         if base is not None:
-            self._forget_pools(self.key(change))
+            self._forget_pools(self._identity.key(change))
         if isinstance(stated, list) and stated and text_of(stated) is None:
             data["nodePools"] = [
                 gke.unset_removed(self._pool(one, f"{change.address}.node_pool[{index}]", change, fill=True))
@@ -597,7 +412,7 @@ class _Application:
         for change in self._plan.changes:
             if change.type != "google_container_cluster" or change.action not in ("create", "replace"):
                 continue
-            key = self.key(change)
+            key = self._identity.key(change)
             record = self._tables[model.CLUSTER].get(key)
             if record is None or not isinstance(record.payload, ClusterData):
                 continue
@@ -645,12 +460,12 @@ class _Application:
 
     def _put_policy(self, change: Change, key: str) -> None:
         draft = self._drafts.setdefault(key, _Draft({}))
-        short = self._get(change)("short_name")
+        short = self._identity.get(change)("short_name")
         draft.name = {"name": last(key), **({"shortName": short} if isinstance(short, str) else {})}
         draft.address, draft.action, draft.stated = change.address, change.action, True
         if change.action in ("create", "replace"):
             draft.gone, draft.whole = True, True
-        blocks = self._get(change)("rule") if change.type.endswith("_with_rules") else None
+        blocks = self._identity.get(change)("rule") if change.type.endswith("_with_rules") else None
         if change.type.endswith("_with_rules"):
             draft.gone, draft.whole = True, True
             if isinstance(blocks, list) and text_of(blocks) is None:
@@ -663,8 +478,8 @@ class _Application:
 
     def _draft_of(self, change: Change, values: Object | None = None) -> _Draft | None:
         """The policy that a rule or an association is part of; None if it is not known which."""
-        scope = {**_RULES, **_ASSOCIATIONS}[change.type]
-        value = self._reference(change, "firewall_policy", model.FIREWALL_POLICY, values)
+        scope = {**RULES, **ASSOCIATIONS}[change.type]
+        value = self._identity.reference(change, "firewall_policy", model.FIREWALL_POLICY, values)
         if not isinstance(value, str):
             return None
         found = canonical(value)
@@ -672,15 +487,16 @@ class _Application:
             if scope == "hierarchical":
                 found = f"locations/global/firewallPolicies/{last(found)}"
             else:
-                place = self._scope(change, scope, values)
-                found = f"projects/{self._project(change, values)}/{place}/firewallPolicies/{last(found)}"
+                place = self._identity.scope(change, scope, values)
+                owner = self._identity.project(change, values)
+                found = f"projects/{owner}/{place}/firewallPolicies/{last(found)}"
         elif scope == "hierarchical" and not found.startswith("locations/global/"):
             found = f"locations/global/firewallPolicies/{last(found)}"
         found = with_id(found, self._numbers)
         return self._drafts.setdefault(found, _Draft({"name": last(found)}))
 
     def _remove_part(self, change: Change, draft: _Draft, before: Object) -> None:
-        if change.type in _RULES:
+        if change.type in RULES:
             priority = before.get("priority")
             if isinstance(priority, int | float):
                 draft.rules_gone.add(int(priority))
@@ -703,14 +519,14 @@ class _Application:
             return
         if change.before is not None:
             self._remove_part(change, draft, change.before)
-        get = self._get(change)
-        if change.type in _RULES:
+        get = self._identity.get(change)
+        if change.type in RULES:
             data = vpc.policy_rule(get)
             draft.rules.append((change.address, data))
             return
         target = get("attachment_target")
         if text_of(target) is not None:
-            target = self._reference(change, "attachment_target", model.NETWORK)
+            target = self._identity.reference(change, "attachment_target", model.NETWORK)
         association: Object = {"attachmentTarget": target}
         name, priority = get("name"), get("priority")
         if isinstance(name, str):
@@ -787,11 +603,6 @@ class _Application:
 
 
 _SERVICE = {model.ADDRESS_GROUP: "networksecurity"}
-
-
-def _placeholder(change: Change, name: str) -> str:
-    """What stands in a resource name for a part that only applying decides; no two resources share it."""
-    return f"({change.address}.{name})".replace("/", "%2F")
 
 
 def _is_path(value: Json) -> bool:
