@@ -184,6 +184,17 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     help="Accepted risks: rule, resource, reason, owner, expires.",
 )
 @click.option(
+    "--baseline",
+    "baseline_file",
+    metavar="FILE",
+    help="An earlier report (json, ndjson or sarif-full) to compare with.",
+)
+@click.option(
+    "--fail-on-new",
+    is_flag=True,
+    help="Only findings that are new or worse since the baseline make exit code 1.",
+)
+@click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Lowest severity that makes exit code 1. Default: low."
 )
 @click.option(
@@ -212,6 +223,7 @@ def scan(
     sources: tuple[str, ...],
     outputs: tuple[tuple[str, str], ...],
     waivers_file: str | None,
+    baseline_file: str | None,
     fail_on: str | None,
     kubernetes: tuple[tuple[str, str], ...],
     now: datetime | None,
@@ -219,6 +231,7 @@ def scan(
     complete: bool,
     strict: bool,
     allow_unknown: bool,
+    fail_on_new: bool,
     quiet: bool,
     **selection: object,
 ) -> int:
@@ -235,8 +248,16 @@ def scan(
     from auditor.reporting.write import write_reports
     from auditor.sources import load
 
+    if fail_on_new and baseline_file is None:
+        raise click.UsageError("--fail-on-new needs --baseline FILE")
     chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
     judge = chosen.judge()
+    # Read before the scan, which takes longer: a wrong file is told at once.
+    previous = None
+    if baseline_file is not None:
+        from auditor.reporting.previous import load as load_baseline
+
+        previous = load_baseline(baseline_file)
     accepted = waivers.load(waivers_file, chosen.rules) if waivers_file else waivers.Waivers()
     with ProgressBar(enabled=not quiet) as bar:
         inventory = load(
@@ -251,19 +272,30 @@ def scan(
             rules_digest=rules_digest(chosen.packs),
             progress=lambda count: bar.judging(count, total),
         )
+        if previous is not None:
+            from auditor.engine.baseline import compare
+
+            report = compare(report, previous, inventory.project_numbers)
     written = write_reports(report, outputs)
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)
         files = [(path, size, "") for path, size in written if path != "-"]
         summary(report, stream=sys.stderr if to_stdout else sys.stdout, written=files)
-    return _exit_code(report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown)
+    return _exit_code(
+        report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown, only_new=fail_on_new
+    )
 
 
-def _exit_code(report: Report, fail_on: str, *, allow_unknown: bool) -> int:
+def _exit_code(report: Report, fail_on: str, *, allow_unknown: bool, only_new: bool) -> int:
     from auditor.engine.result import Severity
 
     threshold = Severity(fail_on).rank
-    if any(finding.severity.rank >= threshold for finding in report.findings):
+    worse = report.comparison.worse if report.comparison is not None else frozenset()
+    if any(
+        finding.severity.rank >= threshold
+        and (not only_new or finding.baseline == "new" or finding.fingerprint in worse)
+        for finding in report.findings
+    ):
         return FINDINGS
     if (report.summary["unknown"] or report.gaps) and not allow_unknown:
         return GAPS

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from auditor import __version__
@@ -16,7 +18,6 @@ from auditor.reporting import FORMATS as RENDERERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 NOW = ("--now", "2026-11-22T12:00:00Z")
 
@@ -317,3 +318,53 @@ def test_check_sarif_tells_good_from_bad(run: Callable[..., Run], tmp_path: Path
     assert done.code == 1
     assert "/runs/0/results/0" in done.out
     assert "remedy: " in done.out
+
+
+def test_a_scan_is_compared_with_its_own_report_of_any_form(run: Callable[..., Run], tmp_path: Path) -> None:
+    for form in ("json", "ndjson", "sarif-full"):
+        run("scan", "demo", "--quiet", "--output", f"{form}=then", *NOW)
+        done = run("scan", "demo", "--baseline", "then", *NOW)
+        assert done.code == 1
+        assert " 0 new, " in done.out
+        assert " 0 gone." in done.out
+        assert run("scan", "demo", "--baseline", "then", "--fail-on-new", *NOW).code == 3
+
+
+def test_only_what_is_new_or_worse_fails_where_that_is_asked_for(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    only = ("--rule", "intranode-visibility-disabled", "--allow-unknown")
+    waived = ("--waivers", "waivers.yaml")
+    (tmp_path / "waivers.yaml").write_text(
+        "waivers: [{rule: intranode-visibility-disabled, resource: '*', reason: r, owner: o, "
+        "expires: 2026-12-01}]"
+    )
+    run("scan", "demo", "--quiet", "--output", "json=then", *only, *waived, *NOW)
+    new = ("--baseline", "then", "--fail-on-new")
+    assert run("scan", "demo", *new, *only, *waived, *NOW).code == 0
+    assert run("scan", "demo", *new, *only, *waived, "--now", "2027-01-01").code == 1
+
+
+def test_a_baseline_that_is_none_stops_the_scan(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "then").write_text("{}")
+    done = run("scan", "demo", "--baseline", "then", "--output", "json=now", *NOW)
+    assert done.code == 2
+    assert "error: then: is no report" in done.err
+    assert "hint: " in done.err
+    assert not (tmp_path / "now").exists()
+    assert run("scan", "demo", "--fail-on-new").code == 2
+
+
+def test_a_report_with_a_baseline_follows_the_schema_and_names_what_it_cannot_tell(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text())
+    run("scan", "demo", "--quiet", "--output", "json=then", *NOW)
+    done = run(
+        "scan", "demo", "--rule", "flow-logs-disabled", "--baseline", "then", "--output", "json=-", *NOW
+    )
+    document = json.loads(done.out)
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert {one["state"] for one in document["baseline"]["unsettled"]} == {"rule_gone"}
+    assert "of rules not evaluated now" in done.err
+    assert document["baseline"]["absent"] == 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import marshal
 from dataclasses import dataclass, field
 from operator import attrgetter
@@ -65,10 +66,12 @@ class Judge:
     ) -> None:
         groups: dict[Kind, list[_Group]] = {"cluster": [], "network": []}
         rules: list[Rule] = []
+        digests: dict[str, str] = {}
         for pack in packs:
             values = parameters_of(pack, parameters or {})
             chosen = [one for one in pack.rules if only is None or one.rule.id in only]
             rules += [one.rule for one in chosen]
+            digests |= {one.rule.id: _digest(one.rule, values) for one in chosen}
             for kind, made in groups.items():
                 ready = [
                     _Ready(
@@ -83,6 +86,8 @@ class Judge:
                 if ready:
                     made.append(_Group(pack.environments[kind], values, ready))
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda one: one.id))
+        self.digests: dict[str, str] = digests
+        """By rule id, what decides its verdicts, digested: verdicts of equal digests may be compared."""
         self._groups = groups
 
     def cluster(
@@ -114,6 +119,24 @@ class Judge:
         for group in self._groups["network"]:
             group.judge(_about(ref, {}, facts), results)
         return results
+
+
+def _digest(rule: Rule, parameters: Mapping[str, Json]) -> str:
+    """`sha256:` and the digest of what a rule applies to, its checks, and the parameters that they name.
+
+    Wording, severity and advice are left out: to change them changes no verdict.
+    """
+    deciding = {
+        "applies_to": {"kind": rule.applies_to.kind, "when": rule.applies_to.when},
+        "checks": [
+            {"expect": one.expect, "each": one.each, "as": one.as_, "subject": one.subject, "when": one.when}
+            for one in rule.checks
+        ],
+    }
+    text = json.dumps(deciding, sort_keys=True)
+    named = {name: value for name, value in parameters.items() if name in text}
+    whole = text + json.dumps(named, sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fingerprint(rule: str, resource: str, subject: str | None) -> str:

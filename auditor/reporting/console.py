@@ -155,7 +155,7 @@ def _print(page: _Page, report: Report, written: Sequence[tuple[str, int, str]])
     if report.waiver_notes:
         page.blank()
     page.line((verdict_line(report), "bold"), f" Waivers as of {one_line(report.now)}.")
-    if since := baseline_line(counted):
+    if since := baseline_line(counted, report.comparison):
         page.line(since)
     for path, size, remark in written:
         page.verbatim(f"wrote {one_line(path)} ({_size(size)}{f', {one_line(remark)}' if remark else ''})")

@@ -8,11 +8,21 @@ from auditor.model.traffic import decider_json, scope_json
 from auditor.reporting.encode import chunks, dumps, dumps_observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from auditor.engine.result import ClusterReport, Report, ResourceRef, Result, Severity, Verdict
+    from auditor.engine.result import (
+        ClusterReport,
+        Comparison,
+        Point,
+        Report,
+        ResourceRef,
+        Result,
+        Severity,
+        Verdict,
+    )
     from auditor.engine.waivers import Waiver
     from auditor.model.evidence import Evidence, Unknown
+    from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, PodPackets
 
 SCHEMA = "gke-auditor/report/v1"
@@ -45,7 +55,8 @@ def _parts(report: Report) -> Iterator[bytes]:
 
 def header(report: Report) -> Object:
     """The report object without `clusters` and `results`."""
-    return {
+    digests = report.rule_digests
+    head: Object = {
         "schema": SCHEMA,
         "tool": {"name": "gke-auditor", "version": report.tool_version, "rules_digest": report.rules_digest},
         "now": report.now,
@@ -60,6 +71,7 @@ def header(report: Report) -> Object:
                 {"scope": g.scope, "asset_type": g.asset_type, "reason": g.reason, "hint": g.hint}
                 for g in report.gaps
             ],
+            **({"extents": _extents(report.extents)} if report.extents else {}),
         },
         "summary": {
             key: report.summary.get(key, 0) for key in ("fail", "pass", "unknown", "not_applicable", "waived")
@@ -72,6 +84,7 @@ def header(report: Report) -> Object:
                 "tags": rule.tags,
                 "aliases": rule.aliases,
                 "controls": rule.controls,
+                **({"digest": digests[rule.id]} if rule.id in digests else {}),
             }
             for rule in report.rules
         ],
@@ -79,6 +92,72 @@ def header(report: Report) -> Object:
             {"kind": note.kind, "text": note.text, "waiver": waiver(note.waiver)}
             for note in report.waiver_notes
         ],
+    }
+    if report.comparison is not None:
+        head["baseline"] = comparison(report.comparison)
+    if report.history:
+        head["history"] = [point(one) for one in report.history]
+    return head
+
+
+def _extents(extents: Mapping[str, Extent]) -> Object:
+    return {
+        kind: {
+            "everywhere": extent.everywhere,
+            "scopes": sorted(extent.scopes),
+            "projects": sorted(extent.projects),
+            "unread": sorted(extent.unread),
+        }
+        for kind, extent in extents.items()
+    }
+
+
+def comparison(given: Comparison) -> Object:
+    """What the report was compared with, the counts, and the findings that are neither there nor mended."""
+    return {
+        "source": given.place,
+        "scope": given.scope,
+        "read_time": given.read_time,
+        "digest": given.digest,
+        "tool_version": given.tool_version,
+        "rules_digest": given.rules_digest,
+        "new": given.new,
+        "unchanged": given.unchanged,
+        "absent": given.absent,
+        "rules_added": given.rules_added,
+        "rules_removed": given.rules_removed,
+        "rules_changed": given.rules_changed,
+        "unsettled": [
+            {
+                "rule": one.rule,
+                "severity": one.severity.value,
+                "resource": _resource(one.resource),
+                "subject": one.subject,
+                "message": one.message,
+                "fingerprint": one.fingerprint,
+                "state": one.state,
+                "reason": one.reason,
+            }
+            for one in given.unsettled
+        ],
+    }
+
+
+def point(given: Point) -> Object:
+    """One recorded scan of a history."""
+    return {
+        "time": given.time,
+        "scope": given.scope,
+        "tool_version": given.tool_version,
+        "clusters": given.clusters,
+        "gaps": given.gaps,
+        "verdicts": dict(given.verdicts),
+        "severities": dict(given.severities),
+        "readiness": dict(given.readiness),
+        "opened": given.opened,
+        "fixed": given.fixed,
+        "gone": given.gone,
+        "unsettled": given.unsettled,
     }
 
 

@@ -45,7 +45,7 @@ def render(report: Report) -> Iterator[bytes]:
 def _before_findings(report: Report, summary: Summary) -> Iterator[str]:
     yield "# Intra-node visibility"
     yield f"{_prose(scope_line(report))}\n\n**{escape(verdict_line(report))}**"
-    if since := baseline_line(summary):
+    if since := baseline_line(summary, report.comparison):
         yield since
     if report.complete_by_word:
         yield "Rests on `--complete`: asset types absent from the input were taken to have no assets."

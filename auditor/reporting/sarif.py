@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
@@ -23,7 +24,7 @@ from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import canonical, last
 from auditor.reporting import markup
 from auditor.reporting.encode import chunks, dumps, utf8
-from auditor.reporting.report_json import EvidenceEncoder
+from auditor.reporting.report_json import EvidenceEncoder, comparison
 from auditor.reporting.text import one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
@@ -280,19 +281,22 @@ def _run(report: Report, profile: Profile) -> Iterator[bytes]:
             }
         },
         **({"taxonomies": taxonomies.components} if taxonomies and taxonomies.components else {}),
-        "automationDetails": {"id": _automation_id(report)},
+        "automationDetails": {
+            "id": _automation_id(report),
+            **(
+                {"guid": _guid(report.digest, report.rules_digest, report.read_time)}
+                if profile == "full"
+                else {}
+            ),
+        },
+        **_baseline_guid(report, profile),
         "originalUriBaseIds": {
             "%SRCROOT%": {
                 "description": {"text": "The root of the repository that this file is uploaded to."}
             }
         },
         "columnKind": "utf16CodeUnits",
-        "properties": {
-            "profile": profile,
-            "inventoryDigest": report.digest,
-            "rulesDigest": report.rules_digest,
-            "readTime": report.read_time,
-        },
+        "properties": _properties(report, profile),
     }
     start = (
         b'{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":['
@@ -317,6 +321,35 @@ def _run(report: Report, profile: Profile) -> Iterator[bytes]:
     yield b'],"invocations":['
     yield dumps(_invocation(report, profile, selection, written))
     yield b"]}]}\n"
+
+
+def _guid(digest: str, rules_digest: str, read_time: str | None) -> str:
+    """The identity of a run: of the same inventory, judged by the same rules, it is the same."""
+    return str(uuid5(NAMESPACE_URL, f"gke-auditor/run/v1\n{digest}\n{rules_digest}\n{read_time or ''}"))
+
+
+def _baseline_guid(report: Report, profile: Profile) -> dict[str, str]:
+    then = report.comparison
+    if profile != "full" or then is None:
+        return {}
+    return {"baselineGuid": _guid(then.digest, then.rules_digest, then.read_time)}
+
+
+def _properties(report: Report, profile: Profile) -> dict[str, object]:
+    properties: dict[str, object] = {
+        "profile": profile,
+        "inventoryDigest": report.digest,
+        "rulesDigest": report.rules_digest,
+        "readTime": report.read_time,
+    }
+    if profile == "github":
+        return properties
+    # What a later scan needs to take this file as its baseline, and what this one says of its own.
+    return properties | {
+        "scope": report.scope,
+        **({"ruleDigests": dict(report.rule_digests)} if report.rule_digests else {}),
+        **({"baseline": comparison(report.comparison)} if report.comparison is not None else {}),
+    }
 
 
 class _Room:

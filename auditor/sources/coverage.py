@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from auditor.model import deferred
+from auditor.model.extent import ANY as ANY
+from auditor.model.extent import Extent
 from auditor.model.inventory import CLUSTER, FIREWALL_POLICY, TAG_BINDING, Gap
 from auditor.model.names import canonical, project_of
 from auditor.sources import wording
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from auditor.sources.snapshot import Header
-
-ANY = "*"
 
 
 @dataclass(slots=True)
@@ -111,6 +111,66 @@ class AssetCoverage:
         else:
             reason = f"the input holds no {noun}{where}, and a type that is absent is not known to be empty"
         return wording.not_read(asset_type, scope, root, reason)
+
+    def extent(self, asset_type: str, projects: Iterable[str]) -> Extent:
+        """Where every asset of the type was read; `projects` are further projects (IDs) that are known.
+
+        Unlike `read`, this does not take the type as read in a project of which a plain export holds nothing:
+        the export may have been one of other projects.
+        """
+        known = {
+            *projects,
+            *self.ancestors,
+            *(project for kind, project in self.listed if kind == asset_type),
+        }
+        asked = [header for header in self.headers if asset_type in header.asset_types]
+        places = [
+            [
+                "/".join(canonical(gap.scope).split("/", 2)[:2])
+                for gap in header.gaps
+                if gap.asset_type is None or gap.asset_type == asset_type
+            ]
+            for header in asked
+        ]
+        lost = {place for found in places for place in found}
+        unread = {project for kind in (asset_type, ANY) for project in self.holes.get(kind, ())}
+        unread |= {project for project in known if self._lost_in(project, lost)}
+        exported = self.complete or asset_type in self.exported
+        read = {
+            project
+            for project in known - unread
+            if exported
+            or (asset_type, project) in self.listed
+            or any(self._covers(header, project) for header in asked)
+        }
+        scopes: set[str] = set()
+        for header, found in zip(asked, places, strict=True):
+            # A gap of a folder, or of a project by a number that nobody can resolve, may hide any project.
+            if all(self._names_project(place) for place in found):
+                scopes.update(header.scopes)
+        named = {project_of(place) for place in lost if place.startswith("projects/")}
+        if self.complete:
+            scopes |= self.organizations
+        return Extent(
+            self.complete, frozenset(scopes), frozenset(read), frozenset(unread | named | (known - read))
+        )
+
+    def _lost_in(self, project: str, lost: set[str]) -> bool:
+        """Whether one of the places (`projects/P`, `folders/N`, …) holds the project, or is none of these."""
+        if not lost:
+            return False
+        above = self.ancestors.get(project)
+        if above is None:
+            return any(not place.startswith("projects/") or project_of(place) == project for place in lost)
+        return not lost.isdisjoint((f"projects/{project}", *above)) or any(
+            not place.startswith(("projects/", "folders/", "organizations/")) for place in lost
+        )
+
+    def _names_project(self, place: str) -> bool:
+        project = project_of(place)
+        return project != "" and (
+            not project.isdigit() or any(place in above for above in self.ancestors.values())
+        )
 
     def hole(self, asset_type: str, project: str) -> str | None:
         """Where an asset of the type and project (empty: any project) may have been lost, if anywhere."""
