@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
     from auditor.model.inventory import ClusterEntry
+    from auditor.reporting.check_sarif import Violation
+    from auditor.reporting.write import Incomplete
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
 FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
@@ -218,6 +220,19 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     callback=_time,
     help="The time that decides whether a waiver has expired. Default: the clock.",
 )
+@click.option(
+    "--sarif-shards",
+    "shards",
+    type=click.IntRange(2, 20),
+    metavar="N",
+    help="Write sarif=NAME.sarif as N files NAME.shard-01.sarif …, each project always in the same one.",
+)
+@click.option(
+    "--sarif-incomplete",
+    "incomplete",
+    type=click.Choice(("refuse", "skip", "write")),
+    help="What to do about a shard that lacks what could not be read. Default: refuse.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def scan(
     sources: tuple[str, ...],
@@ -227,6 +242,8 @@ def scan(
     fail_on: str | None,
     kubernetes: tuple[tuple[str, str], ...],
     now: datetime | None,
+    shards: int | None,
+    incomplete: Incomplete | None,
     *,
     complete: bool,
     strict: bool,
@@ -250,6 +267,10 @@ def scan(
 
     if fail_on_new and baseline_file is None:
         raise click.UsageError("--fail-on-new needs --baseline FILE")
+    if shards is not None and all(form != "sarif" for form, _ in outputs):
+        raise click.UsageError("--sarif-shards needs --output sarif=PATH")
+    if shards is None and incomplete is not None:
+        raise click.UsageError("--sarif-incomplete needs --sarif-shards")
     chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
     judge = chosen.judge()
     # Read before the scan, which takes longer: a wrong file is told at once.
@@ -276,11 +297,18 @@ def scan(
             from auditor.engine.baseline import compare
 
             report = compare(report, previous, inventory.project_numbers)
-    written = write_reports(report, outputs)
+    written = write_reports(report, outputs, shards=shards, incomplete=incomplete or "refuse")
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)
-        files = [(path, size, "") for path, size in written if path != "-"]
+        files = [(one.path, one.size, one.remark) for one in written if one.path != "-" and not one.skipped]
         summary(report, stream=sys.stderr if to_stdout else sys.stdout, written=files)
+    for one in written:
+        if one.skipped:
+            _say(
+                _printable(
+                    f"note: {one.path} was left out, so that its alerts stay as they are: {one.remark}"
+                )
+            )
     return _exit_code(
         report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown, only_new=fail_on_new
     )
@@ -446,32 +474,140 @@ def _cluster(clusters: Sequence[ClusterEntry], name: str) -> ClusterEntry:
 
 
 @_commands.command("check-sarif")
-@click.argument("file", metavar="FILE")
-def check_sarif(file: str) -> int:
-    """Tell whether GitHub code scanning would accept a SARIF file.
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+def check_sarif(files: tuple[str, ...]) -> int:
+    """Tell whether GitHub code scanning would accept SARIF files, offline.
 
-    Offline. Exits with 0 if it would, and with 1 if not, with the reason and the remedy for each place.
+    FILE may be a folder, which stands for the files in it that end in .sarif. Several files are also checked
+    together, as one upload. Exits with 0 if GitHub would accept them, and with 1 if not, with the reason and
+    the remedy for each place.
     """
-    import orjson
-
     from auditor.reporting import check_sarif as acceptance
+    from auditor.upload import find, read
 
-    try:
-        document = orjson.loads(Path(file).read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AuditorError(
-            f"cannot be read as JSON: {reason}", hint="give a SARIF 2.1.0 file", place=file
-        ) from error
-    violations = [*acceptance.check_name(file), *acceptance.check_sarif(document)]
+    documents = [(file, read(file)[1]) for file in find(files)]
+    refused = 0
+    for file, document in documents:
+        found = [*acceptance.check_name(file), *acceptance.check_sarif(document)]
+        refused += bool(found)
+        _explain(found)
+        for notice in acceptance.notices(document):
+            click.echo(_printable(f"note: {notice}"))
+        if found:
+            click.echo(
+                f"{_printable(file)}: GitHub code scanning would not take it whole ({len(found)} above)"
+            )
+        else:
+            click.echo(f"{_printable(file)}: GitHub code scanning would accept it")
+    together = acceptance.check_together(documents) if len(documents) > 1 else []
+    _explain(together)
+    if together:
+        click.echo(f"GitHub code scanning would not take these files together ({len(together)} above)")
+    return FINDINGS if refused or together else CLEAN
+
+
+def _explain(violations: Sequence[Violation]) -> None:
     for violation in violations:
         click.echo(_printable(f"{violation.pointer or '/'}: {violation.text} [{violation.rule}]"))
         click.echo(_printable(f"  remedy: {violation.remedy}"))
-    if not violations:
-        click.echo(f"{_printable(file)}: GitHub code scanning would accept it")
-        return CLEAN
-    click.echo(f"{_printable(file)}: GitHub code scanning would not take it whole ({len(violations)} above)")
-    return FINDINGS
+
+
+@_commands.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--repository",
+    envvar="GITHUB_REPOSITORY",
+    required=True,
+    metavar="OWNER/REPO",
+    help="Where alerts appear.",
+)
+@click.option(
+    "--ref",
+    envvar="GITHUB_REF",
+    required=True,
+    metavar="REF",
+    help="Full Git reference, e.g. refs/heads/main.",
+)
+@click.option(
+    "--commit",
+    envvar="GITHUB_SHA",
+    required=True,
+    metavar="SHA",
+    help="The commit at that reference, 40 digits; it must exist in the repository.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="File with the access token. Default: the environment variable GITHUB_TOKEN.",
+)
+@click.option(
+    "--api-url",
+    envvar="GITHUB_API_URL",
+    default="https://api.github.com",
+    metavar="URL",
+    help="For GitHub Enterprise Server: https://HOST/api/v3.",
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 3600),
+    default=300,
+    metavar="SECONDS",
+    help="How long to wait until GitHub has processed a file. Default: 300.",
+)
+@click.option(
+    "--no-check", is_flag=True, help="Send the files also where check-sarif says that GitHub refuses."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print refusals and errors alone.")
+def upload(
+    files: tuple[str, ...],
+    repository: str,
+    ref: str,
+    commit: str,
+    token_file: str | None,
+    api_url: str,
+    timeout: int,
+    *,
+    no_check: bool,
+    quiet: bool,
+) -> int:
+    """Upload SARIF files to GitHub code scanning and wait until they are processed.
+
+    For schedulers outside GitHub Actions. FILE may be a folder, which stands for the files in it that end in
+    .sarif; they are sent one after the other. The token needs write access to code scanning: the scope
+    `security_events` of a classic token, "Code scanning alerts: write" of a fine-grained one.
+
+    Options can also come from GITHUB_REPOSITORY, GITHUB_REF, GITHUB_SHA and GITHUB_API_URL. Exits with 0 if
+    GitHub has processed every file, 1 if a file was refused, 2 if that could not be brought about.
+    """
+    from auditor import upload as uploading
+
+    target = uploading.Target(repository, ref, commit, api_url)
+    token = uploading.token(token_file, os.environ)
+    refused = 0
+
+    def told(outcome: uploading.Outcome) -> None:
+        nonlocal refused
+        refused += outcome.refused
+        if outcome.refused:
+            _say(_printable(f"refused: {outcome.file}: {outcome.text}"))
+        elif not quiet:
+            click.echo(_printable(f"{outcome.file}: {outcome.text}"))
+
+    documents = uploading.load(files)
+    if not no_check:
+        violations = uploading.check(documents)
+        for file, violation in violations:
+            _say(
+                _printable(
+                    f"refused: {file}: {violation.pointer or '/'}: {violation.text} [{violation.rule}]"
+                )
+            )
+            _say(_printable(f"  remedy: {violation.remedy}"))
+        if violations:
+            _say("nothing was sent")
+            return FINDINGS
+    uploading.send(documents, target, token, timeout=timeout, tell=told)
+    return FINDINGS if refused else CLEAN
 
 
 @_commands.group()

@@ -3,70 +3,161 @@
 from __future__ import annotations
 
 import os
+import re
 import secrets
 import stat
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
 from auditor.errors import AuditorError
 from auditor.reporting import FORMATS
+from auditor.reporting.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from auditor.engine.result import Report
+    from auditor.reporting import Renderer
+    from auditor.reporting.shards import Shard
 
 STANDARD_OUTPUT = "-"
+
+Incomplete = Literal["refuse", "skip", "write"]
+"""What becomes of a part of a report that lacks something: an error, no file, or a file all the same."""
+
+_LISTED = 3
+
+
+class Written(NamedTuple):
+    """A report that was written: where, how many bytes, and a remark for the user (may be empty).
+
+    If it was `skipped`, there is no such file, and the remark says why.
+    """
+
+    path: str
+    size: int
+    remark: str
+    skipped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class _Target:
     """Where a report goes: a file to be replaced, or (`file` None) something that can only be written to."""
 
-    form: str
+    render: Renderer
     path: str
     file: Path | None
     mode: int | None = None
 
 
-def write_reports(report: Report, outputs: Sequence[tuple[str, str]]) -> list[tuple[str, int]]:
-    """Write the report as each (format, path), and return each path with its size in bytes.
+def write_reports(
+    report: Report,
+    outputs: Sequence[tuple[str, str]],
+    *,
+    shards: int | None = None,
+    incomplete: Incomplete = "refuse",
+) -> list[Written]:
+    """Write the report as each (format, path), and return what was written.
+
+    With `shards`, `sarif` becomes so many files: `report.sarif` is written as `report.shard-01.sarif` and so
+    on. Of a shard that is incomplete, `incomplete` says what to do; where it is skipped, a file of its name
+    is removed, since an old one would be uploaded in its place.
 
     Every report is rendered into a temporary file beside its target before the first target is replaced, so
     that a failure leaves all files as they were. Missing parent folders are created; an existing file keeps
     its permissions. Standard output (`-`), pipes and devices are written to last. A reader of a pipe that
     stops early is no error (its size is given as 0).
 
-    Raises AuditorError, with the path, if a format is unknown or a file cannot be written.
+    Raises AuditorError, with the path, for an unknown format, a file that cannot be written, and a shard that
+    is refused.
     """
-    targets = [_target(form, path) for form, path in outputs]
-    _distinct(targets)
-    sizes: dict[str, int] = {}
+    targets: list[_Target] = []
+    stale: list[_Target] = []
+    written: dict[str, Written] = {}
+    for form, path in outputs:
+        if form == "sarif" and shards is not None:
+            for shard, target in _sharded(report, path, shards, incomplete):
+                if incomplete == "skip" and not shard.complete:
+                    stale.append(target)
+                    written[target.path] = Written(target.path, 0, shard.why_incomplete(), skipped=True)
+                else:
+                    targets.append(target)
+        else:
+            targets.append(_target(form, path))
+    _distinct([*targets, *stale])
     with ExitStack() as unfinished:
         staged: list[tuple[_Target, Path, Path]] = []
         for target in targets:
             if target.file is not None:
-                temporary, sizes[target.path] = _stage(report, target, target.file, unfinished)
+                temporary, written[target.path] = _stage(report, target, target.file, unfinished)
                 staged.append((target, target.file, temporary))
         for target, file, temporary in staged:
             try:
                 temporary.replace(file)
             except OSError as error:
                 raise _cannot_write(target.path, error) from error
+        for target in stale:
+            if target.file is not None:
+                try:
+                    target.file.unlink(missing_ok=True)
+                except OSError as error:
+                    raise _cannot_write(target.path, error) from error
     for target in targets:
         if target.file is None:
-            sizes[target.path] = _stream(report, target)
-    return [(target.path, sizes[target.path]) for target in targets]
+            written[target.path] = _stream(report, target)
+    return [written[target.path] for target in (*targets, *stale)]
+
+
+def _sharded(
+    report: Report, path: str, count: int, incomplete: Incomplete
+) -> Iterator[tuple[Shard, _Target]]:
+    """The parts of a report, each with the file it goes to.
+
+    Raises AuditorError if the path is none that several files can be named after, or a part is refused.
+    """
+    from auditor.reporting import sarif
+    from auditor.reporting.shards import split
+
+    if not re.search(r"[^/]\.sarif$", path) or path.endswith((".quality.sarif", ".csra.sarif")):
+        raise AuditorError(
+            "several files cannot be named after this one",
+            hint="with --sarif-shards, let PATH be a file that ends in .sarif, e.g. sarif=out/report.sarif",
+            place=path,
+        )
+    parts = split(report, count)
+    lacking = [shard for shard in parts if not shard.complete]
+    if lacking and incomplete == "refuse":
+        raise _refused(path, count, lacking)
+    for shard in parts:
+        target = _target("sarif", f"{path.removesuffix('.sarif')}.{shard.name}.sarif")
+        if target.file is None:
+            raise AuditorError(
+                "this is no ordinary file", hint="give another name in --output", place=target.path
+            )
+        yield shard, replace(target, render=partial(sarif.render_github, shard=shard))
+
+
+def _refused(path: str, count: int, lacking: Sequence[Shard]) -> AuditorError:
+    listed = "\n".join(f"  {shard.name}: {shard.why_incomplete()}" for shard in lacking[:_LISTED])
+    more = f"\n  and {plural(len(lacking) - _LISTED, 'more shard')}" if len(lacking) > _LISTED else ""
+    return AuditorError(
+        f"{plural(len(lacking), 'shard')} of {count} would be incomplete, and GitHub would close the alerts "
+        f"that are missing as fixed; nothing was written:\n{listed}{more}",
+        hint="close the gaps; or leave these shards out, so that their alerts stay as they are, with "
+        "--sarif-incomplete skip; or write them all the same with --sarif-incomplete write",
+        place=path,
+    )
 
 
 def _target(form: str, path: str) -> _Target:
     if form not in FORMATS:
         raise AuditorError(f"{form!r} is no format", hint=f"there are {', '.join(FORMATS)}")
     if path == STANDARD_OUTPUT:
-        return _Target(form, path, None)
+        return _Target(FORMATS[form], path, None)
     try:
         # Through a symbolic link, the file that it points to is what is to be replaced.
         file = Path(os.path.realpath(path))
@@ -74,7 +165,7 @@ def _target(form: str, path: str) -> _Target:
     except FileNotFoundError:
         status = Path(path).stat() if Path(path).exists() else None  # /dev/stdout, when it is a pipe
         if status is None:
-            return _Target(form, path, file)
+            return _Target(FORMATS[form], path, file)
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from error
     if status is None or stat.S_ISDIR(status.st_mode):
@@ -82,10 +173,10 @@ def _target(form: str, path: str) -> _Target:
             "it is a folder", hint="name a file in it, e.g. report.html, as the PATH of --output", place=path
         )
     if not stat.S_ISREG(status.st_mode):
-        return _Target(form, path, None)
+        return _Target(FORMATS[form], path, None)
     if not os.access(file, os.W_OK):
         raise _cannot_write(path, PermissionError(0, "the file is read-only"))
-    return _Target(form, path, file, stat.S_IMODE(status.st_mode))
+    return _Target(FORMATS[form], path, file, stat.S_IMODE(status.st_mode))
 
 
 def _distinct(targets: Sequence[_Target]) -> None:
@@ -102,7 +193,7 @@ def _distinct(targets: Sequence[_Target]) -> None:
         seen[target.file] = target.path
 
 
-def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -> tuple[Path, int]:
+def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -> tuple[Path, Written]:
     """Render into a temporary file beside the target; `unfinished` removes it if it is still there."""
     temporary = file.with_name(f".{file.name[:80]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -113,39 +204,43 @@ def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -
         with os.fdopen(descriptor, "wb") as stream:
             if target.mode is not None:
                 os.fchmod(descriptor, target.mode)
-            size = _render(report, target.form, stream)
+            written = _render(report, target, stream)
             stream.flush()
             os.fsync(descriptor)
     except OSError as error:
         raise _cannot_write(target.path, error) from error
-    return temporary, size
+    return temporary, written
 
 
-def _render(report: Report, form: str, stream: BinaryIO) -> int:
+def _render(report: Report, target: _Target, stream: BinaryIO) -> Written:
     size = 0
-    for chunk in FORMATS[form](report):
+    parts = target.render(report)
+    while True:
+        try:
+            chunk = next(parts)
+        except StopIteration as end:
+            return Written(target.path, size, end.value or "")
         stream.write(chunk)
         size += len(chunk)
-    return size
 
 
-def _stream(report: Report, target: _Target) -> int:
-    """Write to something that cannot be replaced: the size, 0 if the reader stopped early."""
+def _stream(report: Report, target: _Target) -> Written:
+    """Write to something that cannot be replaced; the size is 0 if the reader stopped early."""
     try:
         if target.path == STANDARD_OUTPUT:
             sys.stdout.flush()
-            size = _render(report, target.form, sys.stdout.buffer)
+            written = _render(report, target, sys.stdout.buffer)
             sys.stdout.buffer.flush()
-            return size
+            return written
         with Path(target.path).open("wb") as stream:
-            return _render(report, target.form, stream)
+            return _render(report, target, stream)
     except BrokenPipeError:
         if target.path == STANDARD_OUTPUT:
             # What is still buffered must not fail again when the interpreter closes the stream.
             devnull = os.open(os.devnull, os.O_WRONLY)
             os.dup2(devnull, sys.stdout.fileno())
             os.close(devnull)
-        return 0
+        return Written(target.path, 0, "")
     except OSError as error:
         raise _cannot_write(target.path, error) from error
 

@@ -49,7 +49,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
 def test_each_report_is_written_and_measured(tmp_path: Path) -> None:
     outputs = [("json", str(tmp_path / "a.json")), ("csv", str(tmp_path / "b.csv"))]
     written = write_reports(reports.all_verdicts(), outputs)
-    assert written == [(path, Path(path).stat().st_size) for _, path in outputs]
+    assert [(one.path, one.size) for one in written] == [
+        (path, Path(path).stat().st_size) for _, path in outputs
+    ]
     assert orjson.loads((tmp_path / "a.json").read_bytes())["schema"] == "gke-auditor/report/v1"
 
 
@@ -167,8 +169,8 @@ def test_a_dash_is_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFi
     written = write_reports(report, [("ndjson", "-"), ("json", str(tmp_path / "a.json"))])
     out = capfdbinary.readouterr().out
     assert out == b"".join(FORMATS["ndjson"](report))
-    assert [path for path, _ in written] == ["-", str(tmp_path / "a.json")]
-    assert written[0][1] == len(out)
+    assert [one.path for one in written] == ["-", str(tmp_path / "a.json")]
+    assert written[0].size == len(out)
 
 
 def test_standard_output_stays_empty_if_a_file_cannot_be_written(
@@ -200,7 +202,8 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     program = (
         "from tests.reporting import reports\n"
         "from auditor.reporting.write import write_reports\n"
-        "print(write_reports(reports.big(200), [('ndjson', '-')]), file=__import__('sys').stderr)\n"
+        "(done,) = write_reports(reports.big(200), [('ndjson', '-')])\n"
+        "print(tuple(done), file=__import__('sys').stderr)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],
@@ -212,7 +215,7 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         assert process.stderr is not None
         process.stdout.read(10)
         process.stdout.close()
-        assert process.stderr.read() == b"[('-', 0)]\n"
+        assert process.stderr.read() == b"('-', 0, '', False)\n"
     assert process.returncode == 0
 
 
