@@ -207,6 +207,11 @@ def test_a_malformed_line_is_a_gap_and_with_strict_an_error(run: Callable[..., R
         (("scan", "demo", "--fail-on", "bad"), "bad"),
         (("rules", "show", "no-such-rule"), "no-such-rule"),
         (("check-sarif", "none.sarif"), "none.sarif"),
+        (("check-sarif", "."), ".sarif"),
+        (("scan", "demo", "--sarif-shards", "2"), "--output sarif=PATH"),
+        (("scan", "demo", "--output", "sarif=a.sarif", "--sarif-shards", "21"), "2<=x<=20"),
+        (("scan", "demo", "--output", "sarif=-", "--sarif-shards", "2"), ".sarif"),
+        (("scan", "demo", "--output", "sarif=a.sarif", "--sarif-incomplete", "skip"), "--sarif-shards"),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -368,3 +373,48 @@ def test_a_report_with_a_baseline_follows_the_schema_and_names_what_it_cannot_te
     assert {one["state"] for one in document["baseline"]["unsettled"]} == {"rule_gone"}
     assert "of rules not evaluated now" in done.err
     assert document["baseline"]["absent"] == 0
+
+
+def test_check_sarif_takes_a_folder_and_looks_at_its_files_together(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    shards = ("--output", "sarif=out/r.sarif", "--sarif-shards", "3", "--sarif-incomplete", "write")
+    run("scan", "demo", "--quiet", *shards)
+    done = run("check-sarif", "out")
+    assert done.code == 0
+    assert done.out.count("would accept it") == 3
+    (tmp_path / "out/again.sarif").write_bytes((tmp_path / "out/r.shard-02.sarif").read_bytes())
+    done = run("check-sarif", "out")
+    assert done.code == 1
+    assert "duplicate-category" in done.out
+    assert "would not take these files together" in done.out
+
+
+def test_check_sarif_tells_what_github_hides_or_shows_unasked(run: Callable[..., Run]) -> None:
+    run("scan", "demo", "--quiet", "--output", "sarif-full=full.sarif")
+    done = run("check-sarif", "full.sarif")
+    assert done.code == 0
+    assert "note: /runs/0/results: " in done.out
+    assert "opens an alert for each" in done.out
+
+
+def test_shards_that_would_close_alerts_wrongly_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
+    outputs = ("--output", "json=r.json", "--output", "sarif=r.sarif", "--sarif-shards", "4")
+    done = run("scan", "demo", *outputs)
+    assert done.code == 2
+    assert "would be incomplete" in done.err
+    assert "shard-01: " in done.err
+    assert "--sarif-incomplete" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_that_are_left_out_are_named(run: Callable[..., Run], tmp_path: Path) -> None:
+    shards = ("--output", "sarif=r.sarif", "--sarif-shards", "4", "--sarif-incomplete", "skip")
+    done = run("scan", "demo", "--quiet", *shards)
+    assert done.code == 1
+    assert done.err.count("was left out, so that its alerts stay as they are") == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_summary_says_how_many_results_a_sarif_file_has(run: Callable[..., Run]) -> None:
+    assert " results)" in run("scan", "demo", "--output", "sarif=r.sarif", *NOW).out

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.model.traffic import decider_json, scope_json
-from auditor.reporting.encode import chunks, dumps, dumps_observed
+from auditor.reporting.encode import DEEPEST, chunks, dumps, dumps_observed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -182,7 +182,8 @@ def _resource(ref: ResourceRef) -> Object:
 class EvidenceEncoder:
     """Evidence as JSON objects; what results about one resource share is encoded once."""
 
-    def __init__(self) -> None:
+    def __init__(self, deepest: int = DEEPEST) -> None:
+        self._deepest = deepest
         self._ref: ResourceRef | None = None
         self._known: dict[int, bytes] = {}
 
@@ -200,17 +201,17 @@ class EvidenceEncoder:
             for item in evidence:
                 text = known.get(id(item))
                 if text is None:
-                    text = known[id(item)] = _evidence(item)
+                    text = known[id(item)] = _evidence(item, self._deepest)
                 items.append(text)
             encoded = known[id(evidence)] = b",".join(items)
         return encoded
 
 
-def _evidence(item: Evidence) -> bytes:
+def _evidence(item: Evidence, deepest: int) -> bytes:
     return b'{"path":%b,"observed":%b,"expected":%b,"asset":%b}' % (
         dumps(item.path),
-        dumps_observed(item.observed),
-        dumps_observed(item.expected),
+        dumps_observed(item.observed, deepest),
+        dumps_observed(item.expected, deepest),
         dumps(item.asset),
     )
 

@@ -68,6 +68,9 @@ MAX_SHARDS = 20
 """Files that a report can be split into: GitHub takes at most 20 runs in one upload, into which
 `upload-sarif` joins all files of a folder."""
 
+_DEEPEST = 40
+"""Levels of nesting of an observed value. The SARIF SDK reads 64 levels in all, Ruby's JSON 100."""
+
 _LINKED_EVIDENCE = 3
 """Assets of the evidence that a message links to if it names none of them."""
 
@@ -586,7 +589,7 @@ class _ResultEncoder:
         self._indexes = {rule.id: index for index, rule in enumerate(report.rules)}
         self._full = profile == "full"
         self._clusters = report.clusters
-        self._evidence = EvidenceEncoder()
+        self._evidence = EvidenceEncoder(_DEEPEST)
         self._ref: ResourceRef | None = None
         self._locations = orjson.Fragment(b"[]")
         self._viewer: str | None = None
