@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 
     from jinja2 import Template
 
-    from auditor.engine.result import ClusterReport, Report, ResourceRef, Result
+    from auditor.engine.result import ClusterReport, Point, Report, ResourceRef, Result
     from auditor.engine.rule import Example, Rule
     from auditor.engine.waivers import Waiver
     from auditor.model.inventory import Gap
@@ -44,6 +44,7 @@ _STATIC_GAPS = 200
 _STATIC_FOLDERS = 12
 _STATIC_PROJECTS = 4
 _FEW_FOLDERS = 4
+_TREND = 40
 _STATIC_WORST = 8
 _WORST_OF_A_RULE = 2
 _STATIC_REASONS = 60
@@ -711,6 +712,8 @@ class _Page:
             "projects": len({cluster.resource.project for cluster in self.clusters}),
             "worst": self._worst(),
             "board": self._board(),
+            "trend": _trend(report.history[-_TREND:]),
+            "unsettled_limit": _STATIC_REASONS,
             "folders": self._folders(),
             "states": [(state, *READINESS[state]) for state in READINESS],
             "states_by_name": {state: shape for state, (shape, _) in READINESS.items()},
@@ -982,6 +985,27 @@ def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
         ends = dict.fromkeys(end for change in changes for end in _REPAIR_NAME.findall(change.command))
         own.extend(zip(ends, _REPAIRS, strict=False))
     return tuple(own)
+
+
+def _trend(history: Sequence[Point]) -> dict[str, Any] | None:
+    """Recorded scans as columns of findings by severity, oldest first; None where there is no trend yet."""
+    if len(history) < 2:
+        return None
+    tallest = max(1, *(sum(point.severities.values()) for point in history))
+    step = 1000 / len(history)
+    columns = []
+    for number, point in enumerate(history):
+        base, parts = 0, []
+        for severity in reversed(tuple(SEVERITY_MARKS)):
+            if count := point.severities.get(severity, 0):
+                top = base + count
+                low, high = round(120 * base / tallest), round(120 * top / tallest)
+                parts.append({"severity": severity, "y": 120 - high, "height": max(high - low, 1)})
+                base = top
+        columns.append(
+            {"point": point, "x": round(number * step), "width": max(round(step) - 3, 2), "parts": parts}
+        )
+    return {"columns": columns, "first": history[0], "last": history[-1]}
 
 
 def _most_trouble_first(table: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:

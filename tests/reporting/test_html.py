@@ -20,7 +20,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor import bundled
-from auditor.engine.result import Severity, Verdict
+from auditor.engine.result import Comparison, Point, Severity, Unsettled, Verdict
 from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
 from auditor.model.inventory import SUBNETWORK, Gap
@@ -485,6 +485,43 @@ def test_the_worst_findings_are_few_of_each_rule_and_begin_where_traffic_is_lost
     assert f"All {built('big').summary['fail']} findings" in text_of(page("big"))
     listed_ = page("big").partition('<ul class="worst">')[2].partition("</ul>")[0]
     assert max(Counter(re.findall(r">([a-z-]+)</a>", listed_)).values()) <= 4
+
+
+def point(day: int, high: int) -> Point:
+    return Point(
+        f"2026-11-{day:02}T02:00:00Z", reports.ORGANIZATION, "0.1.0", 41, 2, {"fail": high, "unknown": 3},
+        {"high": high}, {"degraded": 1, "ready": 40}, high, 1, 0, 0,
+    )  # fmt: skip
+
+
+def test_recorded_scans_are_a_picture_and_a_table() -> None:
+    history = tuple(point(day, day) for day in range(1, 31))
+    rendered = b"".join(html.render(replace(reports.all_verdicts(), history=history))).decode()
+    picture = re.search(r'<svg class="trend".*?</svg>', rendered, re.DOTALL)
+    assert picture
+    heights = [int(one) for one in re.findall(r'height="(\d+)"', picture[0])]
+    assert heights == sorted(heights)
+    assert heights[-1] == 120
+    assert "2026-11-30 02:00 UTC: 30 findings" in picture[0]
+    assert "from 1 on 2026-11-01 02:00 UTC to 30 on 2026-11-30 02:00 UTC" in picture[0]
+    alone = b"".join(html.render(replace(reports.all_verdicts(), history=history[:1]))).decode()
+    assert "Findings over time" not in alone
+
+
+def test_findings_of_the_baseline_that_nobody_can_tell_about_are_named_with_the_reason() -> None:
+    gone = reports.cluster_ref("vanished")
+    unsettled = Unsettled(
+        "flow-logs-disabled", Severity.MEDIUM, gone, "nodes", "It logs nothing.", "f" * 64, "not_covered",
+        "The project was not read this time.",
+    )  # fmt: skip
+    comparison = Comparison(
+        "then.json", reports.ORGANIZATION, "2026-11-13T02:00:00Z", "sha256:0", "0.1.0", "sha256:1",
+        3, 1, 1, frozenset(), (unsettled,), (), (), (),
+    )  # fmt: skip
+    text = text_of(b"".join(html.render(replace(reports.all_verdicts(), comparison=comparison))).decode())
+    assert "Since the baseline of 2026-11-13 02:00 UTC : 3 new" in text.replace("UTC:", "UTC :")
+    assert "1 cannot be told" in text
+    assert f"{gone.name} / nodes The project was not read this time." in text
 
 
 def test_folders_and_projects_with_trouble_come_first_and_the_rest_is_counted() -> None:
