@@ -196,3 +196,41 @@ def test_the_egress_nat_policies_of_an_export_are_all_there_are(
     )
     found = scan([*organisation(), cluster(autopilot={"enabled": True}, nodePools=None), policy])
     assert found.verdicts("masquerade-misses-pod-range") == {verdict}
+
+
+@pytest.mark.parametrize(
+    ("expression", "verdicts"),
+    [
+        ('traffic.same_node.verdict == "allowed"', ("pass", "fail", "unknown")),
+        ('traffic.any_node.by_protocol["udp"] == "allowed"', ("pass", "pass", "unknown")),
+        ('traffic.any_node.by_protocol["tcp"] == "allowed"', ("pass", "fail", "pass")),
+    ],
+)
+def test_a_rule_of_ones_own_reads_the_verdicts_about_traffic(
+    scan: Callable[..., Scan], tmp_path: Path, expression: str, verdicts: tuple[str, ...]
+) -> None:
+    pack = tmp_path / "mine"
+    pack.mkdir()
+    (pack / "pack.yaml").write_text("name: mine\ntitle: Mine\ndescription: Mine.\n")
+    rule = {
+        "id": "pods-talk",
+        "title": "Pods do not talk",
+        "severity": "low",
+        "since": "0.1.0",
+        "description": "They should.",
+        "applies_to": {"kind": "cluster"},
+        "checks": [{"expect": expression, "message": "They do not."}],
+        "passing": "They do.",
+        "remediation": {"text": "Let them."},
+        "examples": {"pass": [{"name": "ordinary"}], "fail": [{"name": "none", "firewalls": None}]},
+    }
+    (pack / "pods-talk.yaml").write_text(json.dumps(rule))
+    denied = hierarchical("2", policy_rule(1, "EGRESS", "deny", layer4Configs=[{"ipProtocol": "tcp"}]))
+    maybe = hierarchical(
+        "2", policy_rule(1, "EGRESS", "deny", destFqdns=["a.b"], layer4Configs=[{"ipProtocol": "udp"}])
+    )
+    found = [
+        scan([*organisation(), cluster(), *more], "--rules", str(pack)).verdicts("pods-talk")
+        for more in ([], [denied], [maybe])
+    ]
+    assert found == [{one} for one in verdicts]

@@ -13,7 +13,7 @@ from auditor.model.names import canonical, last, project_of
 from auditor.model.traffic import EVERYDAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.facts.index import Index
     from auditor.firewall import Analyzer
@@ -60,8 +60,16 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         unlogged=unlogged if unlogged or (scope.verdict != "unknown" and not doubt) else None,
         repairs=changes,
         repair_commands=tuple(change.command for change in changes if change.command),
+        verdict=None if scope.verdict == "unknown" else scope.verdict,
+        by_protocol=_known(scope.by_protocol),
         analysis=scope,
     )
+
+
+def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, str]:
+    if "unknown" not in by_protocol.values():
+        return by_protocol
+    return {name: verdict for name, verdict in by_protocol.items() if verdict != "unknown"}
 
 
 def _is_denied(verdict: TrafficVerdict) -> bool | None:

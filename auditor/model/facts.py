@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from auditor.model.record import quick
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditor.model.evidence import Evidence, Unknown
-    from auditor.model.traffic import Repair, ScopeTraffic
+    from auditor.model.traffic import Repair, ScopeTraffic, TrafficVerdict
 
 
 @quick
@@ -258,7 +260,9 @@ class PodPackets:
     `rare_denials` are sentences that name the denied packets and what denies them (empty: nothing is).
     `unlogged` are the VPC and policy rules that surely decide packets and log nothing, None if there is none
     for certain and not every decider is known. `repairs` permit the denied packets, one change
-    each; `repair_commands` are their commands. `analysis` is the whole answer.
+    each; `repair_commands` are their commands. `analysis` is the whole answer; `verdict` and
+    `by_protocol` are its own, None or without the protocol where it says `unknown`, so that a rule that reads
+    them there is undecided.
     """
 
     everyday_denied: bool | None
@@ -269,6 +273,8 @@ class PodPackets:
     repairs: tuple[Repair, ...]
     repair_commands: tuple[str, ...]
     analysis: ScopeTraffic
+    verdict: TrafficVerdict | None = None
+    by_protocol: Mapping[str, str] | None = None
 
 
 @quick
