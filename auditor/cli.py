@@ -212,6 +212,20 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     callback=_kubernetes,
     help="Kubernetes objects of a cluster, as kubectl prints them. Repeatable.",
 )
+@click.option(
+    "--terraform",
+    "terraform",
+    metavar="DIR",
+    multiple=True,
+    help="Link results to the Terraform configurations in a folder. Repeatable.",
+)
+@click.option(
+    "--terraform-state",
+    "states",
+    metavar="FILE",
+    multiple=True,
+    help="What `terraform show -json` prints: says exactly which block declares what. Repeatable.",
+)
 @click.option("--strict", is_flag=True, help="A malformed line or element is an error, not a gap.")
 @click.option("--allow-unknown", is_flag=True, help="Unknown results and gaps do not make exit code 3.")
 @click.option(
@@ -241,6 +255,8 @@ def scan(
     baseline_file: str | None,
     fail_on: str | None,
     kubernetes: tuple[tuple[str, str], ...],
+    terraform: tuple[str, ...],
+    states: tuple[str, ...],
     now: datetime | None,
     shards: int | None,
     incomplete: Incomplete | None,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from auditor.engine.rule import Rule
     from auditor.engine.waivers import Waiver
+    from auditor.model.declaration import Declaration
     from auditor.model.evidence import Evidence
     from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, Readiness
@@ -80,7 +81,8 @@ class Result:
     `subject` is the part of the resource it is about (a node pool, a firewall rule), None for the whole.
     `reasons` say why an `unknown` could not be decided, each ending in what would settle it.
     `waiver` is the accepted risk that covers this failure, `baseline` how it compares with an earlier scan
-    (`new`, `unchanged`, `absent`, None without one).
+    (`new`, `unchanged`, `absent`, None without one). `declarations` are the places in Terraform configuration
+    or plans that declare what it is about: the resource first, then its part, then what it rests on.
     """
 
     rule: str
@@ -95,6 +97,7 @@ class Result:
     fingerprint: str
     waiver: Waiver | None = None
     baseline: str | None = None
+    declarations: tuple[Declaration, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,6 +184,7 @@ class ClusterReport:
     folder: str
     facts: ClusterFacts | None
     readiness: Readiness
+    declarations: tuple[Declaration, ...] = ()
 
 
 @quick
