@@ -114,7 +114,7 @@ def test_every_outcome_but_a_pass_has_a_text() -> None:
     for build in (reports.all_verdicts, reports.hostile):
         for case in suites(build()).iter("testcase"):
             for outcome in case:
-                assert (outcome.text or "").startswith(outcome.attrib["message"].strip(" \n\t")[:20])
+                assert (outcome.text or "").strip().startswith(outcome.attrib["message"].strip()[:20])
 
 
 def test_two_resources_of_one_name_stay_two_cases() -> None:
@@ -131,7 +131,8 @@ def test_suites_carry_the_time_of_the_inventory() -> None:
     assert {suite.attrib["timestamp"] for suite in suites(report)} == {"2026-11-20T02:00:00"}
     later = replace(report, read_time="2026-11-20T02:00:00.25+02:00")
     assert {suite.attrib["timestamp"] for suite in suites(later)} == {"2026-11-20T00:00:00"}
-    assert "timestamp" not in suites(replace(report, read_time="yesterday"))[0].attrib
+    for odd in ("yesterday", "0001-01-01T00:00:00+09:00"):
+        assert "timestamp" not in suites(replace(report, read_time=odd))[0].attrib
     assert {suite.attrib["timestamp"] for suite in suites(replace(report, read_time=None))} == {
         "2026-11-21T09:30:00"
     }
