@@ -658,15 +658,18 @@ def rules_show(rule_id: str, packs: tuple[str, ...]) -> int:
 
 
 @rules.command("test")
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("paths", metavar="[DIR]...", nargs=-1)
 @click.option("-q", "--quiet", is_flag=True, help="Print the failures alone.")
-def rules_test(folder: str | None, *, quiet: bool) -> int:
-    """Run the examples of every rule in DIR, a rule pack or a folder of them. Default: the rules shipped."""
+def rules_test(paths: tuple[str, ...], *, quiet: bool) -> int:
+    """Run the examples of every rule in DIR, a rule pack or a folder of them. Default: the rules shipped.
+
+    DIR may also be a file of a pack, which stands for the whole pack.
+    """
     from auditor import bundled
-    from auditor.engine.load import find_packs, load_packs
+    from auditor.engine.load import find_packs, find_packs_of, load_packs
     from auditor.examples import run
 
-    packs = load_packs(find_packs(Path(folder) if folder else bundled.rules()))
+    packs = load_packs(find_packs_of(map(Path, paths)) if paths else find_packs(bundled.rules()))
     failed = passed = 0
     for outcome in run(packs):
         if outcome.problem:
