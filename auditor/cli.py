@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from auditor.engine.evaluate import Judge
     from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
+    from auditor.engine.rule import Rule
     from auditor.model.inventory import ClusterEntry
     from auditor.reporting.check_sarif import Violation
     from auditor.reporting.write import Incomplete
+    from auditor.sources.inventory import AssetInventory
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
 FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
@@ -272,7 +274,8 @@ def scan(
 
     SOURCE is a file or folder of Cloud Asset Inventory JSON (`gcloud asset list`, exports, API pages;
     also .gz and .zst), the JSON of `gcloud container clusters` or `gcloud compute` list and describe
-    commands, or `demo`, the organisation that comes with the program. Several make one inventory.
+    commands, a Terraform plan or state as `terraform show -json` prints it, or `demo`, the organisation that
+    comes with the program. Several make one inventory; what a plan says outranks the rest.
     """
     from auditor.audit import audit, rules_digest
     from auditor.engine import waivers
@@ -309,6 +312,8 @@ def scan(
             rules_digest=rules_digest(chosen.packs),
             progress=lambda count: bar.judging(count, total),
         )
+        if terraform or states or inventory.planned:
+            report = _declared(report, inventory, terraform, states, chosen.rules)
         if previous is not None:
             from auditor.engine.baseline import compare
 
@@ -327,6 +332,36 @@ def scan(
             )
     return _exit_code(
         report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown, only_new=fail_on_new
+    )
+
+
+def _declared(
+    report: Report,
+    inventory: AssetInventory,
+    folders: Sequence[str],
+    states: Sequence[str],
+    rules: Sequence[Rule],
+) -> Report:
+    """The report with where Terraform declares things."""
+    from datetime import date
+
+    from auditor.terraform.annotate import annotate
+    from auditor.terraform.mapping import addresses, mapper
+    from auditor.terraform.state import references
+
+    # Reports name files as they stand in the repository, which the working directory is part of.
+    here = f"{Path.cwd()}{os.sep}"
+    folders = [one.removeprefix(here) or "." for one in folders]
+    exact = addresses(references(states, inventory.project_numbers))
+    planned = {
+        name: (one.address, "" if one.action == "keep" else one.action)
+        for name, one in inventory.planned.items()
+    }
+    return annotate(
+        report,
+        mapper(folders, exact, planned, inventory.resolve),
+        rules,
+        date.fromisoformat(report.now[:10]),
     )
 
 

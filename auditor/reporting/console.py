@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from auditor.engine.result import Severity
 from auditor.model.names import last
 from auditor.reporting.summary import READINESS, baseline_line, scope_line, summarise, verdict_line
-from auditor.reporting.text import one_line, plural, shorten, visible
+from auditor.reporting.text import declared, one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -299,5 +299,7 @@ def _place(result: Result) -> str:
 
 def _details(result: Result) -> Iterator[str]:
     yield _short(result.message)
+    if result.declarations:
+        yield f"terraform: {_short(', '.join(declared(one) for one in result.declarations[:3]))}"
     if result.remediation is not None:
         yield f"fix: {_short(result.remediation.text)}"

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
         Verdict,
     )
     from auditor.engine.waivers import Waiver
+    from auditor.model.declaration import Declaration
     from auditor.model.evidence import Evidence, Unknown
     from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, PodPackets
@@ -265,7 +266,7 @@ class ResultEncoder:
                 b"null" if result.waiver is None else self._waiver(result.waiver),
                 b',"baseline":',
                 dumps(result.baseline),
-                b"}",
+                b"}" if not result.declarations else _declared(result.declarations) + b"}",
             )
         )
 
@@ -274,6 +275,24 @@ class ResultEncoder:
         if encoded is None:
             encoded = self._waivers[id(given)] = dumps(waiver(given))
         return encoded
+
+
+def _declared(declarations: tuple[Declaration, ...]) -> bytes:
+    return b',"declarations":' + dumps([declaration(one) for one in declarations])
+
+
+def declaration(one: Declaration) -> Object:
+    """A place that declares something, or may; null for the lines of what has no file."""
+    return {
+        "asset": one.asset,
+        "address": one.address,
+        "certainty": one.certainty,
+        "file": one.file or None,
+        "start_line": one.start_line or None,
+        "end_line": one.end_line or None,
+        "action": one.action or None,
+        "fix": one.fix or None,
+    }
 
 
 def _cluster(cluster: ClusterReport) -> Object:
@@ -291,6 +310,11 @@ def _cluster(cluster: ClusterReport) -> Object:
         "readiness": cluster.readiness.state,
         "readiness_reasons": cluster.readiness.reasons,
         **(_NO_FACTS if cluster.facts is None else _facts(cluster.facts)),
+        **(
+            {"declarations": [declaration(one) for one in cluster.declarations]}
+            if cluster.declarations
+            else {}
+        ),
     }
 
 

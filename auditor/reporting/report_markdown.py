@@ -9,7 +9,7 @@ from auditor.engine.result import Severity
 from auditor.model.names import last
 from auditor.reporting.markup import code, escape, fence, prose
 from auditor.reporting.summary import READINESS, baseline_line, scope_line, summarise, verdict_line
-from auditor.reporting.text import one_line, plural, shorten, visible
+from auditor.reporting.text import declared, one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -183,6 +183,9 @@ def _rest(left: Sequence[Result]) -> str:
 
 def _finding(result: Result) -> str:
     title = f"**{escape(result.rule)}** {_place(result)}\n\n{_prose(result.message)}"
+    if result.declarations:
+        places = ", ".join(_name(declared(one)) for one in result.declarations[:5])
+        title += f"\n\nTerraform: {places}"
     fix = result.remediation
     if fix is None:
         return title
@@ -194,4 +197,7 @@ def _finding(result: Result) -> str:
     ]
     if len(fix.commands) > 10:
         commands.append(f"{len(fix.commands) - 10:,} more commands are in the json report.")
+    commands += [
+        fence(one.fix, "diff") for one in result.declarations if one.fix and len(one.fix) <= _LONGEST_COMMAND
+    ]
     return "\n\n".join((title, "<details><summary>Fix</summary>", _prose(fix.text), *commands, "</details>"))

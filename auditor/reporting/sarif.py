@@ -640,7 +640,7 @@ class _ResultEncoder:
 
     def _related(self, result: Result) -> list[_Related]:
         """Where to look besides the resource, what decided first; the position is the location's id."""
-        found = list(self._deciding(result))
+        found = [*_declared(result), *self._deciding(result)]
         known = {one.uri for one in found}
         found += (one for one in _read_from(result) if one.uri not in known)
         return found[:MAX_RELATED]
@@ -676,7 +676,8 @@ class _Related:
     """A related location: where it is, the resource there, and what it is in a few words.
 
     `linked` is the text by which a message names it, empty if messages do not. `example` is a sentence for
-    the message about what was decided there.
+    the message about what was decided there. `lines` are those of a block of Terraform that declares the
+    resource, or may if that is not `certain`.
     """
 
     uri: str
@@ -684,12 +685,35 @@ class _Related:
     label: str
     linked: str = ""
     example: str = ""
+    lines: tuple[int, int] | None = None
+    certain: bool = True
 
     @staticmethod
     def of_asset(asset: str, label: str, linked: str = "", example: str = "") -> _Related:
         """An asset at the path that stays the same as long as the asset does."""
         parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
         return _Related(f"gcp/{'/'.join(map(_segment, parts))}.json", asset, label, linked, example)
+
+
+def _declared(result: Result) -> Iterator[_Related]:
+    """The blocks of Terraform configuration that declare the resource, or its part.
+
+    A path outside of the repository, as far as that can be seen, is no location of the file.
+    """
+    name = result.resource.name
+    for one in result.declarations:
+        parts = one.file.split("/")
+        if not one.file or one.file.startswith("/") or ".." in parts or ":" in parts[0]:
+            continue
+        own = one.asset.startswith(name) or (result.subject is not None and last(one.asset) == result.subject)
+        if own:
+            yield _Related(
+                "/".join(_segment(part) for part in parts if part not in ("", ".")),
+                one.asset,
+                one.address,
+                lines=(one.start_line, one.end_line),
+                certain=one.certainty != "candidate",
+            )
 
 
 def _example(boxes: Iterable[Box], decider: Decider) -> str:
@@ -768,10 +792,16 @@ def _message(result: Result, place: str, related: Sequence[_Related]) -> str:
     parts += [_sentence(reason) for reason in result.reasons]
     commands = result.remediation.commands if failed and result.remediation else ()
     rest = _quoted("\n".join((" ".join(parts), *commands)))
-    if failed and related and not linked:
+    numbered = list(enumerate(related, 1))
+    blocks = [(number, one) for number, one in numbered if one.lines is not None]
+    if failed and len(related) > len(blocks) and not linked:
         # GitHub shows a related location only by way of a link.
-        sources = enumerate(related[:_LINKED_EVIDENCE], 1)
+        sources = [pair for pair in numbered if pair[1].lines is None][:_LINKED_EVIDENCE]
         found += f" Read from {', '.join(_link(_quoted(one.label), number) for number, one in sources)}."
+    if blocks:
+        links = ", ".join(_link("in Terraform", number) for number, _ in blocks)
+        verb = "Declared" if all(one.certain for _, one in blocks) else "May be declared"
+        found += f" {verb} {links}."
     return f"{found} {rest}"
 
 
@@ -849,10 +879,12 @@ def _logical(name: str) -> dict[str, object]:
     }
 
 
-def _physical(uri: str) -> dict[str, object]:
+def _physical(uri: str, lines: tuple[int, int] = (1, 1)) -> dict[str, object]:
+    # A block ends with its closing brace.
+    end = 1 if lines == (1, 1) else 2
     return {
         "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1},
+        "region": {"startLine": lines[0], "startColumn": 1, "endLine": lines[1], "endColumn": end},
     }
 
 
@@ -865,7 +897,7 @@ def _encoded(related: _Related, number: int) -> bytes:
     return orjson.dumps(
         {
             "id": number,
-            "physicalLocation": _physical(related.uri),
+            "physicalLocation": _physical(related.uri, related.lines or (1, 1)),
             "logicalLocations": [_logical(related.resource)],
             "message": {"text": _unlinked(one_line(related.label)) or "_"},
         }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from auditor.engine.waivers import Waiver, from_parts
@@ -34,9 +34,15 @@ def read(blocks: Iterable[Block], names: Mapping[str, str]) -> tuple[list[Accept
     for block in blocks:
         for comment in block.comments:
             place = f"{block.file}:{comment.line}:{comment.column}"
+            if not block.kind:
+                malformed.append(
+                    f"{place}: the comment stands beside no block; put it into one, or right above"
+                )
+                continue
             read_one = _waiver(comment.text, place, names)
             if isinstance(read_one, Waiver):
-                found.append(Accepted(read_one, block))
+                named = ".".join(block.labels if block.kind == "resource" else (block.kind, *block.labels))
+                found.append(Accepted(replace(read_one, resource=named), block))
             else:
                 malformed.append(read_one)
     return found, malformed

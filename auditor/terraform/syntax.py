@@ -98,7 +98,7 @@ class Reader:
         for body in tree.root_node.named_children:
             if body.type == "body":
                 blocks += _blocks(body, text, file)
-        _attach(blocks, comments, text)
+        _attach(blocks, comments, text, file)
         return blocks, mistakes
 
     def attributes(self, text: bytes, file: str) -> tuple[dict[str, Expression], list[Mistake]]:
@@ -243,10 +243,12 @@ def _comments(root: Node, text: bytes) -> list[Comment]:
     return found
 
 
-def _attach(blocks: list[Block], comments: list[Comment], text: bytes) -> None:
-    """Give each comment to the outermost block around it, or that it stands right above."""
-    if not comments:
-        return
+def _attach(blocks: list[Block], comments: list[Comment], text: bytes, file: str) -> None:
+    """Give each comment to the outermost block around it, or that it stands right above.
+
+    One that stands beside no block gets a block of its own, of no kind.
+    """
+    loose: list[Block] = []
     lines = text.split(b"\n")
     starts = {block.first: block for block in blocks}
     for comment in comments:
@@ -257,8 +259,11 @@ def _attach(blocks: list[Block], comments: list[Comment], text: bytes) -> None:
             around = starts.get(line)
             if around is None and not lines[line - 1].lstrip().startswith((b"#", b"//", b"/*", b"*")):
                 break
-        if around is not None:
-            around.comments.append(comment)
+        if around is None:
+            around = Block("", (), file, comment.line, comment.line)
+            loose.append(around)
+        around.comments.append(comment)
+    blocks += loose
 
 
 # JSON
