@@ -122,8 +122,8 @@ function findingOf(wanted) {
 }
 
 function detailOf(item) {
-  const [evidence, reasons, fix] = JSON.parse(expand(details.lines[details.header.findings[item.index]], item.at));
-  return { evidence: evidence.map(observation), reasons, fix };
+  const [evidence, reasons, fix, declarations] = JSON.parse(expand(details.lines[details.header.findings[item.index]], item.at));
+  return { evidence: evidence.map(observation), reasons, fix, declarations };
 }
 
 /** A piece of evidence as [asset, path, observed, expected], the values as JSON text: so it may already be. */
@@ -626,7 +626,7 @@ async function drawFinding(pane, i) {
   reveal(pane);
   pane.scrollTop = 0;
   await details.ready;
-  const { evidence, reasons, fix } = detailOf(item);
+  const { evidence, reasons, fix, declarations } = detailOf(item);
   const parts = [];
   if (item.waiver) {
     parts.push(el("h4", null, "Waived"), el("p", null, bdi(item.waiver.reason)),
@@ -645,6 +645,7 @@ async function drawFinding(pane, i) {
         copyable(el("pre", null, el("code", null, item.rule.terraform)), item.rule.terraform, "the Terraform lines"));
     }
   }
+  if (declarations.length) parts.push(el("h4", null, "In Terraform"), declaredAt(declarations));
   if (item.rule.traffic && item.resource < data.total) {
     parts.push(el("p", null, el("a", { href: clusterLink(item.resource) }, "The way of one packet, and every packet that is denied")));
   }
@@ -655,6 +656,18 @@ async function drawFinding(pane, i) {
       item.baseline ? ` · ${item.baseline} since the baseline` : ""),
     el("p", { class: "dim" }, "Fingerprint ", el("code", null, item.fingerprint)));
   body.replaceChildren(...parts.filter(Boolean));
+}
+
+const CERTAINTY = {
+  state: "", configuration: "", plan: "in the plan", candidate: "perhaps: several blocks may declare it, or what it is called is not known",
+};
+
+/** The blocks that declare a resource, or may, each with the change that mends the finding. */
+function declaredAt(declarations) {
+  return el("ul", { class: "which" }, ...declarations.map((one) => el("li", { class: "declared" },
+    one.file ? el("code", null, bdi(`${one.file}:${one.start_line}`)) : null, " ", bdi(one.address), one.action ? ` (${one.action})` : "",
+    CERTAINTY[one.certainty] ? el("span", { class: "dim" }, ` ${CERTAINTY[one.certainty]}`) : null,
+    one.fix ? copyable(el("pre", { class: "diff" }, el("code", null, one.fix)), one.fix, "the change") : null)));
 }
 
 /** A warning beside the command that turns visibility on, for a cluster that would break by it, or might. */
@@ -870,6 +883,10 @@ async function drawCluster(page, i) {
   reveal(page);
   await details.ready;
   const parts = [clusterFindings(item)];
+  const declared = details.header.declared[i];
+  if (declared !== undefined) {
+    parts.push(el("div", { class: "part" }, el("h4", null, "In Terraform"), declaredAt(JSON.parse(expand(details.lines[declared], item.at)))));
+  }
   const evidence = [];
   for (const [name, title] of Object.entries(FACT_TITLES)) {
     const fact = factOf(item, name);

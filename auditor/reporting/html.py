@@ -628,20 +628,22 @@ class _Page:
         header = {
             "findings": self._finding_lines(lines),
             "facts": dict(zip((*_PLAIN_FACTS, "traffic"), columns, strict=True)),
+            "declared": self._declared_lines(lines),
             "outcomes": self.outcome_pairs,
             "codes": self.codes,
         }
         return b"\n".join((orjson.dumps(header), *(line.encode() for line in lines.items)))
 
     def _finding_lines(self, lines: _Lines) -> list[int]:
-        """The line of every listed result: its evidence, reasons and remedy."""
+        """The line of every listed result: its evidence, reasons, remedy and declarations."""
         found = []
         index, all_places = lines.index, self.places
         subjects: dict[str, tuple[tuple[str, str], ...]] = {}
         undecided: Counter[tuple[int, int]] = Counter()
         for row in self.listed:
             state, result, resource, rule = row
-            value = (result.evidence, result.reasons, None if state == _FIXED else result.remediation)
+            remedy = None if state == _FIXED else result.remediation
+            value = (result.evidence, result.reasons, remedy, result.declarations)
             text = _json(value).decode()
             for plain, mark in all_places[resource]:
                 text = text.replace(plain, mark)
@@ -661,6 +663,16 @@ class _Page:
                 if undecided[key] == 1:
                     self.undecided.append((row, key))
         self.undecided_counts = undecided
+        return found
+
+    def _declared_lines(self, lines: _Lines) -> dict[str, int]:
+        """The line of the declarations of every cluster that has some."""
+        found = {}
+        for number, cluster in enumerate(self.clusters):
+            if cluster.declarations:
+                text = _templated(_json(cluster.declarations).decode(), self.places[number])
+                held = lines.index.get(text)
+                found[str(number)] = lines.add(text, cluster.declarations) if held is None else held
         return found
 
     def _fact_lines(self, lines: _Lines) -> list[list[int]]:

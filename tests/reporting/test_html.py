@@ -21,6 +21,7 @@ from hypothesis import strategies as st
 
 from auditor import bundled
 from auditor.engine.result import Comparison, Point, Severity, Unsettled, Verdict
+from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
 from auditor.model.inventory import SUBNETWORK, Gap
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 BUILDERS: dict[str, Callable[[], Report]] = {
     "all_verdicts": reports.all_verdicts,
     "hostile": reports.hostile,
+    "declared": reports.declared,
     "big": lambda: reports.big(600),
     "empty": reports.report,
 }
@@ -140,7 +142,9 @@ class Decoded:
         for i, rule in enumerate(columns["rule"]):
             subject = self.list["strings"][columns["subject"][i]]
             at = self.places(columns["resource"][i], subject)
-            evidence, reasons, fix = orjson.loads(self.expand(self.lines[self.header["findings"][i]], at))
+            evidence, reasons, fix, declarations = orjson.loads(
+                self.expand(self.lines[self.header["findings"][i]], at)
+            )
             found.append(
                 {
                     "verdict": self.list["verdicts"][columns["state"][i]],
@@ -154,6 +158,7 @@ class Decoded:
                     "evidence": [self.observation(item) for item in evidence],
                     "reasons": reasons,
                     "fix": fix,
+                    "declarations": declarations,
                     "baseline": self.list["baselines"][columns["baseline"][i]],
                     "fingerprint": columns["fingerprint"][i * digits : (i + 1) * digits].rstrip(),
                 }
@@ -292,6 +297,7 @@ def test_every_result_that_is_no_pass_is_in_the_page_whole(name: str) -> None:
             }
             if r.remediation and r.baseline != "absent"
             else None,
+            "declarations": [presentable(asdict(one)) for one in r.declarations],
             "baseline": r.baseline or "",
             "fingerprint": r.fingerprint,
         }
@@ -522,6 +528,23 @@ def test_findings_of_the_baseline_that_nobody_can_tell_about_are_named_with_the_
     assert "Since the baseline of 2026-11-13 02:00 UTC : 3 new" in text.replace("UTC:", "UTC :")
     assert "1 cannot be told" in text
     assert f"{gone.name} / nodes The project was not read this time." in text
+
+
+def test_the_blocks_that_declare_a_cluster_are_named() -> None:
+    report = reports.all_verdicts()
+    place = Declaration(
+        report.clusters[0].resource.name,
+        "google_container_cluster.\u202ex",
+        "candidate",
+        "gke/main.tf",
+        12,
+        40,
+    )
+    clusters = (replace(report.clusters[0], declarations=(place,)), *report.clusters[1:])
+    found = Decoded(b"".join(html.render(replace(report, clusters=clusters))).decode())
+    [(number, line)] = found.header["declared"].items()
+    seen = orjson.loads(found.expand(found.lines[line], found.places(int(number))))
+    assert seen == [presentable(asdict(place))]
 
 
 def test_folders_and_projects_with_trouble_come_first_and_the_rest_is_counted() -> None:

@@ -266,6 +266,22 @@ def test_a_cluster_page_shows_the_way_of_a_packet_what_is_denied_and_the_repair(
     assert "--source-ranges=10.8.0.0/16" in copied
 
 
+def test_a_finding_leads_to_the_block_that_declares_its_resource(open_page: Open) -> None:
+    page = open_page("declared", fragment=f"#f={DENIED.fingerprint}").page
+    page.wait_for_selector(".pane .diff")
+    text = page.locator(".pane").inner_text()
+    assert "gke/main.tf:12 google_container_cluster.checkout (update)" in text
+    assert 'gke/this.tf:3 module.gke["eu"].google_container_cluster.this perhaps' in text
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the change").click()
+    expect(page.locator("#said")).to_have_text("Copied to the clipboard.")
+    assert page.evaluate("navigator.clipboard.readText()").startswith(
+        "--- a/gke/main.tf\n+++ b/gke/main.tf\n"
+    )
+    page.evaluate("hash => { location.hash = hash }", f"#c={CHECKOUT}")
+    expect(page.locator(".cluster-page")).to_contain_text("gke/main.tf:12")
+
+
 @pytest.mark.parametrize(
     ("cluster", "project", "words"),
     [
