@@ -124,8 +124,8 @@ def decider_text(decider: Decider | None) -> str:
         "network_regional": "regional network firewall policy",
     }.get(decider.stage, decider.stage)
     # A policy's rule has no name but what its description says.
-    named = f'"{decider.rule}" ' if decider.rule else ""
-    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)}{planned})"
+    place = f"rule {decider.priority} of the {kind} {last(decider.asset)}{planned}"
+    return f'"{decider.rule}" ({place})' if decider.rule else place
 
 
 def _logging_command(decider: Decider) -> str:

@@ -108,6 +108,16 @@ class AssetCoverage:
         )
         if self.headers:
             reason = f"no snapshot given says that every {noun} of {scope} was read"
+        elif asset_type in self.exported:
+            # The type was read, but nothing says that all projects, folders and the organization were.
+            return Gap(
+                scope,
+                asset_type,
+                f"the input does not hold the asset of {root or 'the organization'} itself, and so may cover "
+                "only a part of it",
+                f"export the whole organization: `{wording.export(wording.USED, root)}`; or, if the input "
+                "holds every asset of the organization, say so with --complete",
+            )
         else:
             reason = f"the input holds no {noun}{where}, and a type that is absent is not known to be empty"
         return wording.not_read(asset_type, scope, root, reason)

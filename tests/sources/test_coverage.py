@@ -306,3 +306,11 @@ def test_hostile_names_are_quoted_in_commands() -> None:
     config = {"network": "projects/p; rm -rf ~/global/networks/n'; id #"}
     (gap,) = _gaps(from_assets([make.cluster("a", networkConfig=config)]), model.NETWORK)
     assert "'p; rm -rf ~'" in gap.hint
+
+
+def test_a_type_that_is_there_but_not_of_the_whole_organization_is_not_called_absent() -> None:
+    assets = [one for one in make.organisation() if one["assetType"] != model.ORGANIZATION]
+    for kind, project in ((model.FIREWALL_POLICY, "host"), (model.CLUSTER, "")):
+        gap = from_assets(assets).coverage.why_not(kind, project)
+        assert "does not hold the asset of" in gap.reason
+        assert model.ORGANIZATION in gap.hint
