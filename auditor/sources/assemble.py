@@ -93,7 +93,7 @@ class _Assembly:
         organizations = frozenset(tables[model.ORGANIZATION])
         open_ended = self._open_ended
         scope = self._scope(sources, organizations, entries, networks)
-        coverage = self._coverage(scope, tables, numbers, ancestors, complete=complete)
+        coverage = self._coverage(scope, numbers, ancestors, complete=complete)
         coverage.networks = frozenset(
             project_of(key) for key in {*networks, *filter(None, cluster_networks.values())}
         )
@@ -185,7 +185,6 @@ class _Assembly:
     def _coverage(
         self,
         scope: str,
-        tables: Mapping[str, Mapping[str, Record]],
         numbers: Mapping[str, str],
         ancestors: Mapping[str, tuple[str, ...]],
         *,
@@ -201,7 +200,7 @@ class _Assembly:
                 (kind, project_of(with_id(f"projects/{project}", numbers)))
                 for kind, project in self._taken.listed
             ),
-            organizations=frozenset() if self._open_ended else frozenset(tables[model.ORGANIZATION]),
+            organizations=frozenset() if self._open_ended else frozenset(self._taken.organizations),
             holes={
                 kind: {
                     project if project == ANY else project_of(with_id(f"projects/{project}", numbers)): place
@@ -224,7 +223,7 @@ class _Assembly:
         if not self._taken.plans:
             return Applied()
         # The word that the files hold everything is about the plan, too, and proves nothing against a state.
-        read = self._coverage("", tables, numbers, ancestors, complete=False)
+        read = self._coverage("", numbers, ancestors, complete=False)
         applied = apply_plans(
             self._taken.plans,
             tables,

@@ -34,7 +34,8 @@ class Builder:
     """Everything that was taken in.
 
     `tables` holds, by asset type and canonical reference, a `Record`, or a list of them where an asset came
-    more than once. `exported` are the types of which a plain export holds an asset, `listed` pairs of type
+    more than once. `exported` are the types of which a plain export holds an asset, `organizations` those
+    whose own asset is in one, `listed` pairs of type
     and project that a gcloud list holds in full, `pool_lists` the clusters whose node pools one does.
     `open_pages` and `last_pages` count pages of API answers with and without a successor, `other` what is of
     no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
@@ -54,6 +55,7 @@ class Builder:
         default_factory=lambda: {kind: {} for kind in (*wording.USED, *kubernetes.KIND_OF)}
     )
     exported: set[str] = field(default_factory=set)
+    organizations: set[str] = field(default_factory=set)
     holes: dict[str, dict[str, str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     moved: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
@@ -83,6 +85,8 @@ class Builder:
             return True
         if origin.plain:
             self.exported.add(kind)
+            if kind == model.ORGANIZATION:
+                self.organizations.add(canonical(name))
         self.take(origin, number, kind, name, data, time, ancestors)
         return True
 

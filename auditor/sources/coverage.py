@@ -24,7 +24,8 @@ class AssetCoverage:
 
     `exported` are the types of which a plain export holds an asset, `listed` pairs of type and project that a
     gcloud list holds in full, `holes` what could not be read of a type and project (either may be `*`) and
-    where, which outweighs all else. `organizations` are those whose own asset is in a plain export.
+    where, which outweighs all else. The gaps of a snapshot outweigh what a plain export seems to hold, and
+    the user's word. `organizations` are those whose own asset is in a plain export.
     """
 
     scope: str
@@ -42,26 +43,25 @@ class AssetCoverage:
         """Whether all assets of the type in the project (ID; empty: the whole organisation) were read."""
         if self.hole(asset_type, project) is not None:
             return False
+        if (asset_type, project) in self.listed or any(
+            self._holds(header, asset_type, project) for header in self.headers
+        ):
+            return True
         return (
-            (self.complete and asset_type != TAG_BINDING)
-            or asset_type in self.exported
-            or (asset_type, project) in self.listed
-            or any(self._holds(header, asset_type, project) for header in self.headers)
-        )
+            (self.complete and asset_type != TAG_BINDING) or asset_type in self.exported
+        ) and not self._refused(asset_type, project)
 
     def hierarchy_read(self, project: str) -> bool:
         """Whether every policy of the folders and the organization above the project was read."""
         if self.hole(FIREWALL_POLICY, "") is not None:
             return False
-        if self.complete:
-            return True
         above = self.ancestors.get(project)
-        if not above:
-            return False
-        root = above[-1]
-        if any(self._holds(header, FIREWALL_POLICY, project, root) for header in self.headers):
+        root = above[-1] if above else ""
+        if root and any(self._holds(header, FIREWALL_POLICY, project, root) for header in self.headers):
             return True
-        return root in self.organizations and FIREWALL_POLICY in self.exported
+        if self._refused(FIREWALL_POLICY, project):
+            return False
+        return self.complete or (root in self.organizations and FIREWALL_POLICY in self.exported)
 
     def every_cluster_read(self) -> bool:
         """Whether every cluster that may use the networks of this inventory was read."""
@@ -70,7 +70,7 @@ class AssetCoverage:
         return self._every_cluster
 
     def _every_cluster_read(self) -> bool:
-        if self.hole(CLUSTER, "") is not None:
+        if self.hole(CLUSTER, "") is not None or self._refused(CLUSTER, ""):
             return False
         if self.complete:
             return True
@@ -218,6 +218,14 @@ class AssetCoverage:
             asset_type in header.asset_types
             and self._covers(header, project, root)
             and not any(gap.asset_type == asset_type and self._concerns(gap, project) for gap in header.gaps)
+        )
+
+    def _refused(self, asset_type: str, project: str) -> bool:
+        """Whether a snapshot says that it could not read the type in the project (empty: in any)."""
+        return any(
+            gap.asset_type == asset_type and self._concerns(gap, project)
+            for header in self.headers
+            for gap in header.gaps
         )
 
     def _covers(self, header: Header, project: str, root: str = "") -> bool:
