@@ -234,3 +234,15 @@ def test_a_rule_of_ones_own_reads_the_verdicts_about_traffic(
         for more in ([], [denied], [maybe])
     ]
     assert found == [{one} for one in verdicts]
+
+
+def test_every_protocol_is_unknown_of_a_cluster_of_which_nothing_is_known(scan: Callable[..., Scan]) -> None:
+    unread = cluster()
+    del unread["resource"]
+    for one in (unread, cluster(nodePools=None)):
+        traffic = scan([*organisation(), one]).cluster["traffic"]
+        for scope in ("same_node", "any_node"):
+            assert traffic[scope]["verdict"] == "unknown"
+            assert traffic[scope]["by_protocol"] == dict.fromkeys(
+                ("tcp", "udp", "sctp", "icmp", "esp", "ah"), "unknown"
+            )

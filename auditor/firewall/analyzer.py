@@ -27,6 +27,7 @@ from auditor.model.evidence import Evidence, Unknown
 from auditor.model.traffic import (
     EVERYDAY,
     KUBELET_READ_ONLY,
+    NOTHING_KNOWN,
     Box,
     Decider,
     ScopeTraffic,
@@ -179,7 +180,7 @@ class Analyzer:
             reasons = tuple(f"{u.reason}; {u.hint}" for u in classes.unknowns) or (
                 f"the node pools of the cluster are not known; {_POOLS}",
             )
-            nothing = ScopeTraffic("unknown", {}, "unknown", "unknown", (), (), (), reasons)
+            nothing = ScopeTraffic("unknown", NOTHING_KNOWN, "unknown", "unknown", (), (), (), reasons)
             unknowns = classes.unknowns or (
                 Unknown("node_classes.classes", "the node pools are not known", _POOLS),
             )

@@ -18,6 +18,11 @@ Protocol = Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah"]
 EVERYDAY: frozenset[str] = frozenset(("tcp", "udp", "icmp", "icmpv6"))
 """The protocols that ordinary workloads use; sctp, esp and ah are the rare ones."""
 
+NOTHING_KNOWN: Mapping[str, TrafficVerdict] = dict.fromkeys(
+    ("tcp", "udp", "sctp", "icmp", "esp", "ah"), "unknown"
+)
+"""The verdicts by protocol about Pods of which nothing is known, not even whether they have IPv6."""
+
 KUBELET_READ_ONLY = "GKE closes the read-only kubelet port"
 """Why a denial of tcp:10255 by a cluster's own `-exkubelet` rule harms nobody (GKE documentation,
 "Automatically created firewall rules")."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.model.traffic import decider_json, scope_json
+from auditor.model.traffic import NOTHING_KNOWN, decider_json, scope_json
 from auditor.reporting.encode import DEEPEST, chunks, dumps, dumps_observed
 
 if TYPE_CHECKING:
@@ -421,7 +421,7 @@ def _facts(facts: ClusterFacts) -> Object:
 
 _NOT_ANALYSED: Object = {
     "verdict": "unknown",
-    "by_protocol": {},
+    "by_protocol": dict(NOTHING_KNOWN),
     "denied": [],
     "undecided": [],
     "reasons": ["the asset carries no data"],
