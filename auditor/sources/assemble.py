@@ -743,7 +743,8 @@ class _Assembly:
         return wording.count(len(projects), "project")
 
     def _read_time(self) -> str | None:
-        times = [header.read_time for header in self._taken.headers if parse.instant(header.read_time)]
+        stated = (*(header.read_time for header in self._taken.headers), *self._taken.read_times)
+        times = [time for time in stated if parse.instant(time)]
         if times:
             return max(times, key=lambda text: (cast("datetime", parse.instant(text)), text))
         return self._taken.newest_text or None

@@ -37,8 +37,8 @@ class Builder:
     more than once. `exported` are the types of which a plain export holds an asset, `organizations` those
     whose own asset is in one, `listed` pairs of type
     and project that a gcloud list holds in full, `pool_lists` the clusters whose node pools one does.
-    `open_pages` and `last_pages` count pages of API answers with and without a successor, `other` what is of
-    no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
+    `open_pages` and `last_pages` count pages of API answers with and without a successor, `read_times` are
+    those the pages state, `other` counts what is of no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
     `places` and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number.
     `plans` are Terraform's plans and states.
     """
@@ -48,6 +48,7 @@ class Builder:
     listed: set[tuple[str, str]] = field(default_factory=set)
     pool_lists: set[str] = field(default_factory=set)
     headers: list[Header] = field(default_factory=list)
+    read_times: list[str] = field(default_factory=list)
     open_pages: int = 0
     last_pages: int = 0
     other: int = 0

@@ -268,6 +268,9 @@ class Recogniser:
             self.builder.open_pages += 1
         else:
             self.builder.last_pages += 1
+        time = value.get("readTime") or value.get("read_time")
+        if isinstance(time, str):
+            self.builder.read_times.append(time)
         self._items(number, cast("list[Json]", value["assets"]), None)
         return True
 

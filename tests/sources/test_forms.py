@@ -408,3 +408,10 @@ def test_kubernetes_yaml_and_json_are_the_same(tmp_path: Path) -> None:
     assert decoded[0] == decoded[1] == decoded[2]
     assert decoded[0].kubernetes.objects[0].data == config
     assert len({one.digest for one in found}) == 1
+
+
+@pytest.mark.parametrize("key", ["readTime", "read_time"])
+def test_the_read_time_of_a_page_is_that_of_the_inventory(key: str, tmp_path: Path) -> None:
+    page = make.write(tmp_path / "p", {"assets": make.organisation(), key: "2026-03-04T05:06:07Z"})
+    assert load([page]).read_time == "2026-03-04T05:06:07Z"
+    assert load([make.write(tmp_path / "q", {"assets": make.organisation(), key: 5})]).read_time == make.TIME
