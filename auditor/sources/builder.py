@@ -35,12 +35,12 @@ class Builder:
 
     `tables` holds, by asset type and canonical reference, a `Record`, or a list of them where an asset came
     more than once. `exported` are the types of which a plain export holds an asset, `organizations` those
-    whose own asset is in one, `listed` pairs of type
-    and project that a gcloud list holds in full, `pool_lists` the clusters whose node pools one does.
-    `open_pages` and `last_pages` count pages of API answers with and without a successor, `read_times` are
-    those the pages state, `other` counts what is of no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
-    `places` and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number.
-    `plans` are Terraform's plans and states.
+    whose own asset is in one, `listed` pairs of type and project that a gcloud list holds in full,
+    `pool_lists` the clusters whose node pools one does. `open_pages` and `last_pages` count pages of API
+    answers with and without a successor, `read_times` are those the pages state, `other` counts what is of no
+    use here. `holes` says by type and project (each may be `*`) where something may have been lost. `places`
+    and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number. `plans` are
+    Terraform's plans and states.
     """
 
     spool: Spool = field(default_factory=Spool)
