@@ -318,6 +318,7 @@ def scan(
             from auditor.engine.baseline import compare
 
             report = compare(report, previous, inventory.project_numbers)
+        del inventory  # the reports need memory of their own
     written = write_reports(report, outputs, shards=shards, incomplete=incomplete or "refuse")
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)
