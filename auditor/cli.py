@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
 FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
+DIFF_FORMATS = ("json", "markdown")
 _LISTED = 20
 """How many clusters an error offers to choose from."""
 SEVERITIES = ("critical", "high", "medium", "low", "info")
@@ -87,13 +88,23 @@ def _printable(text: str) -> str:
 
 
 def _outputs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return _pairs(values, FORMATS)
+
+
+def _diff_outputs(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    return _pairs(values, DIFF_FORMATS)
+
+
+def _pairs(values: tuple[str, ...], formats: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     outputs = []
     for value in values:
         form, equals, path = value.partition("=")
         if not equals or not path:
-            raise click.BadParameter(f"{value!r} is not FORMAT=PATH, e.g. html=report.html")
-        if form not in FORMATS:
-            raise click.BadParameter(f"{form!r} is no format; there are {', '.join(FORMATS)}")
+            raise click.BadParameter(f"{value!r} is not FORMAT=PATH, e.g. {formats[0]}=report.{formats[0]}")
+        if form not in formats:
+            raise click.BadParameter(f"{form!r} is no format; there are {', '.join(formats)}")
         outputs.append((form, path))
     paths = [path for _, path in outputs]
     for path in paths:
@@ -523,6 +534,46 @@ def _cluster(clusters: Sequence[ClusterEntry], name: str) -> ClusterEntry:
         hint=f"there are {known}{more}" if known else "the inventory holds no cluster at all",
         place="--cluster",
     )
+
+
+@_commands.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    callback=_diff_outputs,
+    help=f"Write what changed; PATH - is standard output. Repeatable. Formats: {', '.join(DIFF_FORMATS)}.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def diff(old: str, new: str, outputs: tuple[tuple[str, str], ...], *, quiet: bool) -> int:
+    """Tell what changed between two reports: verdicts, readiness, and packets denied or permitted.
+
+    OLD and NEW are reports of `scan`: json (everything), ndjson or sarif-full (verdicts alone). Exits with 0
+    if nothing got worse, 1 if something did, 3 if nothing did but something cannot be told any more.
+    """
+    from auditor.reporting import diff_formats
+    from auditor.reporting.diff import compare
+    from auditor.reporting.write import write_files
+
+    found = compare(old, new)
+    written = write_files(
+        {
+            "json": lambda: diff_formats.as_json(found),
+            "markdown": lambda: diff_formats.markdown(found),
+        },
+        outputs,
+    )
+    if not quiet:
+        to_stdout = any(path == "-" for _, path in outputs)
+        click.echo(diff_formats.text(found), nl=False, err=to_stdout)
+        for one in written:
+            if one.path != "-":
+                click.echo(f"wrote {_printable(one.path)}", err=to_stdout)
+    effects = found.effects
+    return FINDINGS if effects["worse"] else GAPS if effects["undecided"] else CLEAN
 
 
 @_commands.command("check-sarif")

@@ -418,3 +418,76 @@ def test_shards_that_are_left_out_are_named(run: Callable[..., Run], tmp_path: P
 
 def test_the_summary_says_how_many_results_a_sarif_file_has(run: Callable[..., Run]) -> None:
     assert " results)" in run("scan", "demo", "--output", "sarif=r.sarif", *NOW).out
+
+
+DENY_WEB = {
+    "name": "//compute.googleapis.com/projects/mrd-net-prod/global/firewalls/deny-web",
+    "assetType": "compute.googleapis.com/Firewall",
+    "resource": {
+        "version": "v1",
+        "data": {
+            "name": "deny-web",
+            "network": "https://www.googleapis.com/compute/v1/projects/mrd-net-prod/global/networks/prod-vpc",
+            "direction": "EGRESS",
+            "priority": 500,
+            "denied": [{"IPProtocol": "tcp", "ports": ["8080"]}],
+            "destinationRanges": ["10.0.0.0/8"],
+        },
+    },
+}
+
+
+@pytest.fixture
+def two_reports(run: Callable[..., Run], tmp_path: Path) -> None:
+    """The demo, and the demo with a firewall rule more."""
+    (tmp_path / "extra.json").write_text(json.dumps([DENY_WEB]))
+    run("scan", "demo", "--quiet", "--output", "json=old.json", *NOW)
+    run("scan", "demo", "extra.json", "--quiet", "--output", "json=new.json", *NOW)
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_a_rule_more_shows_as_packets_newly_denied(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("diff", "old.json", "new.json", "--output", "json=diff.json", "--output", "markdown=diff.md")
+    assert done.code == 1
+    assert "ready -> blocked" in done.out
+    assert (
+        "newly denied: egress tcp:8080 10.68.0.0/16 -> 10.68.0.0/16, were allowed; denied by deny-web"
+        in done.out
+    )
+    assert "| worse |" in (tmp_path / "diff.md").read_text()
+    document = json.loads((tmp_path / "diff.json").read_text())
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "diff.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    for change in document["traffic"]:
+        assert change["newly_permitted"] == []
+        assert {(box["protocol"], box["ports"], box["was"]) for box in change["newly_denied"]} == {
+            ("tcp", "8080", "allowed")
+        }
+        assert all(box["decided_by"]["rule"] == "deny-web" for box in change["newly_denied"])
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_the_way_back_permits_the_same_packets(run: Callable[..., Run]) -> None:
+    def packets(old: str, new: str, name: str) -> list[object]:
+        document = json.loads(run("diff", old, new, "--output", "json=-").out)
+        return [
+            (change["cluster"]["name"], change["scope"], box["source"], box["destination"], box["ports"])
+            for change in document["traffic"]
+            for box in change[name]
+        ]
+
+    denied = packets("old.json", "new.json", "newly_denied")
+    assert denied
+    assert packets("new.json", "old.json", "newly_permitted") == denied
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_the_exit_code_of_a_comparison_says_whether_anything_got_worse(run: Callable[..., Run]) -> None:
+    assert run("diff", "old.json", "old.json").code == 0
+    assert run("diff", "old.json", "new.json", "--quiet").code == 1
+    assert run("diff", "old.json", "none.json").code == 2
+    run("scan", "demo", "--quiet", "--rule", "flow-logs-disabled", "--output", "json=part.json", *NOW)
+    done = run("diff", "old.json", "part.json")
+    assert done.code == 3
+    assert "cannot be told any more" in done.out
+    assert run("diff", "old.json", "new.json", "--output", "html=x").code == 2

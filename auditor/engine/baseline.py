@@ -125,6 +125,10 @@ class Judged:
                 self.undecided.add((rule, key, subject))
         codes[number] = max(code, codes[number])
 
+    def is_idle(self, key: str, rule: str) -> bool:
+        """Whether a rule does not apply to a resource because that is not in a state to be judged."""
+        return self.codes[key][self._index[rule]] == NOT_JUDGED
+
     def fate(
         self, finding: Finding, key: str, rule: str, scope: str, digests: Mapping[str, str], rules_digest: str
     ) -> Fate:

@@ -108,6 +108,13 @@ class Report:
                 place=self.place,
             )
 
+    def clusters(self) -> Iterator[bytes | Object]:
+        """The clusters alone, each as JSON text or as an object."""
+        for is_result, value in self._raw(failures=True):
+            if is_result:
+                return
+            yield value
+
     def _decoded(self, line: bytes, number: int) -> Object:
         try:
             value = orjson.loads(line)

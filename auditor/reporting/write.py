@@ -8,7 +8,7 @@ import secrets
 import stat
 import sys
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
@@ -18,11 +18,13 @@ from auditor.reporting import FORMATS
 from auditor.reporting.text import plural
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from auditor.engine.result import Report
-    from auditor.reporting import Renderer
     from auditor.reporting.shards import Shard
+
+    Render = Callable[[], Iterator[bytes]]
+    """A file in pieces; a generator may return a remark for the user."""
 
 STANDARD_OUTPUT = "-"
 
@@ -48,7 +50,7 @@ class Written(NamedTuple):
 class _Target:
     """Where a report goes: a file to be replaced, or (`file` None) something that can only be written to."""
 
-    render: Renderer
+    render: Render
     path: str
     file: Path | None
     mode: int | None = None
@@ -75,6 +77,7 @@ def write_reports(
     Raises AuditorError, with the path, for an unknown format, a file that cannot be written, and a shard that
     is refused.
     """
+    formats = {form: partial(render, report) for form, render in FORMATS.items()}
     targets: list[_Target] = []
     stale: list[_Target] = []
     written: dict[str, Written] = {}
@@ -87,13 +90,25 @@ def write_reports(
                 else:
                     targets.append(target)
         else:
-            targets.append(_target(form, path))
+            targets.append(_target(formats, form, path))
+    return _write(targets, stale, written)
+
+
+def write_files(formats: Mapping[str, Render], outputs: Sequence[tuple[str, str]]) -> list[Written]:
+    """As `write_reports` does, write what the functions of `formats`, by name, render."""
+    return _write([_target(formats, form, path) for form, path in outputs], (), {})
+
+
+def _write(
+    targets: Sequence[_Target], stale: Sequence[_Target], written: dict[str, Written]
+) -> list[Written]:
+    """Write the targets and remove the stale files, all or none of the files."""
     _distinct([*targets, *stale])
     with ExitStack() as unfinished:
         staged: list[tuple[_Target, Path, Path]] = []
         for target in targets:
             if target.file is not None:
-                temporary, written[target.path] = _stage(report, target, target.file, unfinished)
+                temporary, written[target.path] = _stage(target, target.file, unfinished)
                 staged.append((target, target.file, temporary))
         for target, file, temporary in staged:
             try:
@@ -108,7 +123,7 @@ def write_reports(
                     raise _cannot_write(target.path, error) from error
     for target in targets:
         if target.file is None:
-            written[target.path] = _stream(report, target)
+            written[target.path] = _stream(target)
     return [written[target.path] for target in (*targets, *stale)]
 
 
@@ -133,12 +148,13 @@ def _sharded(
     if lacking and incomplete == "refuse":
         raise _refused(path, count, lacking)
     for shard in parts:
-        target = _target("sarif", f"{path.removesuffix('.sarif')}.{shard.name}.sarif")
+        render = partial(sarif.render_github, report, shard=shard)
+        target = _target({"sarif": render}, "sarif", f"{path.removesuffix('.sarif')}.{shard.name}.sarif")
         if target.file is None:
             raise AuditorError(
                 "this is no ordinary file", hint="give another name in --output", place=target.path
             )
-        yield shard, replace(target, render=partial(sarif.render_github, shard=shard))
+        yield shard, target
 
 
 def _refused(path: str, count: int, lacking: Sequence[Shard]) -> AuditorError:
@@ -153,11 +169,11 @@ def _refused(path: str, count: int, lacking: Sequence[Shard]) -> AuditorError:
     )
 
 
-def _target(form: str, path: str) -> _Target:
-    if form not in FORMATS:
-        raise AuditorError(f"{form!r} is no format", hint=f"there are {', '.join(FORMATS)}")
+def _target(formats: Mapping[str, Render], form: str, path: str) -> _Target:
+    if form not in formats:
+        raise AuditorError(f"{form!r} is no format", hint=f"there are {', '.join(formats)}")
     if path == STANDARD_OUTPUT:
-        return _Target(FORMATS[form], path, None)
+        return _Target(formats[form], path, None)
     try:
         # Through a symbolic link, the file that it points to is what is to be replaced.
         file = Path(os.path.realpath(path))
@@ -165,7 +181,7 @@ def _target(form: str, path: str) -> _Target:
     except FileNotFoundError:
         status = Path(path).stat() if Path(path).exists() else None  # /dev/stdout, when it is a pipe
         if status is None:
-            return _Target(FORMATS[form], path, file)
+            return _Target(formats[form], path, file)
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from error
     if status is None or stat.S_ISDIR(status.st_mode):
@@ -173,10 +189,10 @@ def _target(form: str, path: str) -> _Target:
             "it is a folder", hint="name a file in it, e.g. report.html, as the PATH of --output", place=path
         )
     if not stat.S_ISREG(status.st_mode):
-        return _Target(FORMATS[form], path, None)
+        return _Target(formats[form], path, None)
     if not os.access(file, os.W_OK):
         raise _cannot_write(path, PermissionError(0, "the file is read-only"))
-    return _Target(FORMATS[form], path, file, stat.S_IMODE(status.st_mode))
+    return _Target(formats[form], path, file, stat.S_IMODE(status.st_mode))
 
 
 def _distinct(targets: Sequence[_Target]) -> None:
@@ -193,7 +209,7 @@ def _distinct(targets: Sequence[_Target]) -> None:
         seen[target.file] = target.path
 
 
-def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -> tuple[Path, Written]:
+def _stage(target: _Target, file: Path, unfinished: ExitStack) -> tuple[Path, Written]:
     """Render into a temporary file beside the target; `unfinished` removes it if it is still there."""
     temporary = file.with_name(f".{file.name[:80]}.{secrets.token_hex(6)}.tmp")
     try:
@@ -204,7 +220,7 @@ def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -
         with os.fdopen(descriptor, "wb") as stream:
             if target.mode is not None:
                 os.fchmod(descriptor, target.mode)
-            written = _render(report, target, stream)
+            written = _render(target, stream)
             stream.flush()
             os.fsync(descriptor)
     except OSError as error:
@@ -212,9 +228,9 @@ def _stage(report: Report, target: _Target, file: Path, unfinished: ExitStack) -
     return temporary, written
 
 
-def _render(report: Report, target: _Target, stream: BinaryIO) -> Written:
+def _render(target: _Target, stream: BinaryIO) -> Written:
     size = 0
-    parts = target.render(report)
+    parts = target.render()
     while True:
         try:
             chunk = next(parts)
@@ -224,16 +240,16 @@ def _render(report: Report, target: _Target, stream: BinaryIO) -> Written:
         size += len(chunk)
 
 
-def _stream(report: Report, target: _Target) -> Written:
+def _stream(target: _Target) -> Written:
     """Write to something that cannot be replaced; the size is 0 if the reader stopped early."""
     try:
         if target.path == STANDARD_OUTPUT:
             sys.stdout.flush()
-            written = _render(report, target, sys.stdout.buffer)
+            written = _render(target, sys.stdout.buffer)
             sys.stdout.buffer.flush()
             return written
         with Path(target.path).open("wb") as stream:
-            return _render(report, target, stream)
+            return _render(target, stream)
     except BrokenPipeError:
         if target.path == STANDARD_OUTPUT:
             # What is still buffered must not fail again when the interpreter closes the stream.
