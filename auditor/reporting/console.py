@@ -282,11 +282,9 @@ def _print_findings(page: _Page, counted: Summary, written: Sequence[tuple[str, 
         page.blank()
     left = len(counted.worst) - len(shown)
     if left > 0:
-        where = (
-            f"; all of them: {one_line(written[0][0])}"
-            if written
-            else "; --output html=PATH shows all of them"
-        )
+        # SARIF for GitHub has no findings of severity info, and a shard only those of its projects.
+        whole = [path for path, _, _ in written if not path.endswith(".sarif")]
+        where = f"; all of them: {one_line(whole[0])}" if whole else "; --output html=PATH shows all of them"
         page.verbatim(f"… {left:,} more{where}")
         page.blank()
 

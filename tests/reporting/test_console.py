@@ -162,3 +162,10 @@ def test_markup_in_names_is_shown_as_it_is() -> None:
     ref = reports.cluster_ref("c")
     result = reports.result("a-rule", Verdict.FAIL, ref, message="[bold red]not markup[/] :smile:")
     assert "[bold red]not markup[/] :smile:" in printed(reports.report(results=[result]))
+
+
+def test_a_file_that_does_not_hold_every_finding_is_not_said_to() -> None:
+    report = reports.big(300)
+    text = printed(report, ("out/r.shard-01.sarif", 1, ""), ("out/r.shard-02.sarif", 1, ""))
+    assert "--output html=PATH shows all of them" in text
+    assert "all of them: out/report.csv" in printed(report, ("r.sarif", 1, ""), ("out/report.csv", 1, ""))
