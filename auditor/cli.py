@@ -258,7 +258,8 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     "--sarif-incomplete",
     "incomplete",
     type=click.Choice(("refuse", "skip", "write")),
-    help="What to do about a shard that lacks what could not be read. Default: refuse.",
+    help="What to do about a SARIF file that lacks what could not be read, and so would close alerts. "
+    "Default: write the whole, refuse a shard.",
 )
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def scan(
@@ -297,10 +298,9 @@ def scan(
 
     if fail_on_new and baseline_file is None:
         raise click.UsageError("--fail-on-new needs --baseline FILE")
-    if shards is not None and all(form != "sarif" for form, _ in outputs):
-        raise click.UsageError("--sarif-shards needs --output sarif=PATH")
-    if shards is None and incomplete is not None:
-        raise click.UsageError("--sarif-incomplete needs --sarif-shards")
+    if (shards or incomplete) and all(form != "sarif" for form, _ in outputs):
+        option = "--sarif-shards" if shards else "--sarif-incomplete"
+        raise click.UsageError(f"{option} needs --output sarif=PATH")
     chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
     judge = chosen.judge()
     # Read before the scan, which takes longer: a wrong file is told at once.
@@ -330,7 +330,7 @@ def scan(
 
             report = compare(report, previous, inventory.project_numbers)
         del inventory  # the reports need memory of their own
-    written = write_reports(report, outputs, shards=shards, incomplete=incomplete or "refuse")
+    written = write_reports(report, outputs, shards=shards, incomplete=incomplete)
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)
         files = [(one.path, one.size, one.remark) for one in written if one.path != "-" and not one.skipped]

@@ -211,7 +211,11 @@ def test_a_malformed_line_is_a_gap_and_with_strict_an_error(run: Callable[..., R
         (("scan", "demo", "--sarif-shards", "2"), "--output sarif=PATH"),
         (("scan", "demo", "--output", "sarif=a.sarif", "--sarif-shards", "21"), "2<=x<=20"),
         (("scan", "demo", "--output", "sarif=-", "--sarif-shards", "2"), ".sarif"),
-        (("scan", "demo", "--output", "sarif=a.sarif", "--sarif-incomplete", "skip"), "--sarif-shards"),
+        (("scan", "demo", "--sarif-incomplete", "skip"), "--output sarif=PATH"),
+        (
+            ("scan", "demo", "--output", "sarif=a.sarif", "--sarif-incomplete", "refuse"),
+            "would be incomplete",
+        ),
         (("nonsense",), "nonsense"),
     ],
 )

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 STANDARD_OUTPUT = "-"
 
 Incomplete = Literal["refuse", "skip", "write"]
-"""What becomes of a part of a report that lacks something: an error, no file, or a file all the same."""
+"""What becomes of a SARIF file that lacks what could not be read: an error, no file, or a file anyhow."""
 
 _LISTED = 3
 
@@ -61,36 +61,36 @@ def write_reports(
     outputs: Sequence[tuple[str, str]],
     *,
     shards: int | None = None,
-    incomplete: Incomplete = "refuse",
+    incomplete: Incomplete | None = None,
 ) -> list[Written]:
     """Write the report as each (format, path), and return what was written.
 
     With `shards`, `sarif` becomes so many files: `report.sarif` is written as `report.shard-01.sarif` and so
-    on. Of a shard that is incomplete, `incomplete` says what to do; where it is skipped, a file of its name
-    is removed, since an old one would be uploaded in its place.
+    on. `incomplete` says what to do about a `sarif` file that a gap may concern; by default, a shard is
+    refused and a whole report written. Where it is skipped, a file of its name is removed, since an old one
+    would be uploaded in its place.
 
     Every report is rendered into a temporary file beside its target before the first target is replaced, so
     that a failure leaves all files as they were. Missing parent folders are created; an existing file keeps
     its permissions. Standard output (`-`), pipes and devices are written to last. A reader of a pipe that
     stops early is no error (its size is given as 0).
 
-    Raises AuditorError, with the path, for an unknown format, a file that cannot be written, and a shard that
-    is refused.
+    Raises AuditorError, with the path, for an unknown format, a file that cannot be written, and one that is
+    refused.
     """
     formats = {form: partial(render, report) for form, render in FORMATS.items()}
     targets: list[_Target] = []
     stale: list[_Target] = []
     written: dict[str, Written] = {}
     for form, path in outputs:
-        if form == "sarif" and shards is not None:
-            for shard, target in _sharded(report, path, shards, incomplete):
-                if incomplete == "skip" and not shard.complete:
-                    stale.append(target)
-                    written[target.path] = Written(target.path, 0, shard.why_incomplete(), skipped=True)
-                else:
-                    targets.append(target)
+        if form == "sarif":
+            parts = _for_code_scanning(report, path, shards, incomplete)
         else:
-            targets.append(_target(formats, form, path))
+            parts = [(_target(formats, form, path), "")]
+        for target, lacking in parts:
+            (stale if lacking else targets).append(target)
+            if lacking:
+                written[target.path] = Written(target.path, 0, lacking, skipped=True)
     return _write(targets, stale, written)
 
 
@@ -127,12 +127,31 @@ def _write(
     return [written[target.path] for target in (*targets, *stale)]
 
 
-def _sharded(
-    report: Report, path: str, count: int, incomplete: Incomplete
-) -> Iterator[tuple[Shard, _Target]]:
+def _for_code_scanning(
+    report: Report, path: str, shards: int | None, incomplete: Incomplete | None
+) -> list[tuple[_Target, str]]:
+    """Where the report or its shards go, each with what it lacks if that is a reason to skip it.
+
+    Raises AuditorError if one lacks something that is a reason to refuse it.
+    """
+    from auditor.reporting.shards import Shard
+
+    if shards is None:
+        found = [(Shard(1, 1, report), _target({"sarif": partial(FORMATS["sarif"], report)}, "sarif", path))]
+        policy = incomplete or "write"
+    else:
+        found = list(_sharded(report, path, shards))
+        policy = incomplete or "refuse"
+    lacking = [shard for shard, _ in found if not shard.complete]
+    if lacking and policy == "refuse":
+        raise _refused(path, lacking)
+    return [(target, shard.why_incomplete() if policy == "skip" else "") for shard, target in found]
+
+
+def _sharded(report: Report, path: str, count: int) -> Iterator[tuple[Shard, _Target]]:
     """The parts of a report, each with the file it goes to.
 
-    Raises AuditorError if the path is none that several files can be named after, or a part is refused.
+    Raises AuditorError if the path is none that several files can be named after.
     """
     from auditor.reporting import sarif
     from auditor.reporting.shards import split
@@ -143,11 +162,7 @@ def _sharded(
             hint="with --sarif-shards, let PATH be a file that ends in .sarif, e.g. sarif=out/report.sarif",
             place=path,
         )
-    parts = split(report, count)
-    lacking = [shard for shard in parts if not shard.complete]
-    if lacking and incomplete == "refuse":
-        raise _refused(path, count, lacking)
-    for shard in parts:
+    for shard in split(report, count):
         render = partial(sarif.render_github, report, shard=shard)
         target = _target({"sarif": render}, "sarif", f"{path.removesuffix('.sarif')}.{shard.name}.sarif")
         if target.file is None:
@@ -157,14 +172,18 @@ def _sharded(
         yield shard, target
 
 
-def _refused(path: str, count: int, lacking: Sequence[Shard]) -> AuditorError:
-    listed = "\n".join(f"  {shard.name}: {shard.why_incomplete()}" for shard in lacking[:_LISTED])
+def _refused(path: str, lacking: Sequence[Shard]) -> AuditorError:
+    count = lacking[0].of
+    what = "the file" if count == 1 else f"{plural(len(lacking), 'shard')} of {count}"
+    listed = "\n".join(
+        f"  {'' if count == 1 else f'{shard.name}: '}{shard.why_incomplete()}" for shard in lacking[:_LISTED]
+    )
     more = f"\n  and {plural(len(lacking) - _LISTED, 'more shard')}" if len(lacking) > _LISTED else ""
     return AuditorError(
-        f"{plural(len(lacking), 'shard')} of {count} would be incomplete, and GitHub would close the alerts "
-        f"that are missing as fixed; nothing was written:\n{listed}{more}",
-        hint="close the gaps; or leave these shards out, so that their alerts stay as they are, with "
-        "--sarif-incomplete skip; or write them all the same with --sarif-incomplete write",
+        f"{what} would be incomplete, and GitHub would close the alerts that are missing as fixed; nothing "
+        f"was written:\n{listed}{more}",
+        hint="close the gaps; or leave out what is incomplete, so that its alerts stay as they are, with "
+        "--sarif-incomplete skip; or write it all the same with --sarif-incomplete write",
         place=path,
     )
 

@@ -321,3 +321,23 @@ def test_a_remark_says_what_github_will_not_show(tmp_path: Path, monkeypatch: py
     (written,) = write_reports(reports.all_verdicts(), [("sarif", str(tmp_path / "r.sarif"))])
     assert written.remark.startswith("6 results, of which the mildest 2 are left out")
     assert written.remark.endswith("--sarif-shards 2")
+
+
+def test_a_report_in_one_file_can_be_refused_or_left_out_as_well(tmp_path: Path) -> None:
+    target = tmp_path / "r.sarif"
+    outputs = [("sarif", str(target)), ("json", str(tmp_path / "a.json"))]
+    lacking, whole = with_gap("folders/77"), replace(reports.all_verdicts(), gaps=())
+    with pytest.raises(AuditorError, match=r"the file would be incomplete.*:\n  folders/77: Not read\.$"):
+        write_reports(lacking, outputs, incomplete="refuse")
+    assert names(tmp_path) == []
+    assert not any(one.skipped for one in write_reports(lacking, outputs))
+    assert [one.skipped for one in write_reports(lacking, outputs, incomplete="skip")] == [False, True]
+    assert names(tmp_path) == ["a.json"]
+    for policy in ("refuse", "skip", "write"):
+        assert not any(one.skipped for one in write_reports(whole, outputs, incomplete=policy))
+
+
+def test_standard_output_stays_empty_where_the_file_is_left_out(capfdbinary: Any) -> None:
+    (written,) = write_reports(with_gap("folders/77"), [("sarif", "-")], incomplete="skip")
+    assert written.skipped
+    assert capfdbinary.readouterr().out == b""
