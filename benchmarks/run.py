@@ -135,6 +135,16 @@ def analysis(_: Path) -> Iterator[Figure]:
         )
 
 
+def terraform(_: Path) -> Iterator[Figure]:
+    """Reading a Terraform configuration, and linking as many resources as it has blocks."""
+    blocks = 2_000
+    command = [sys.executable, "-m", "benchmarks.terraform", str(blocks)]
+    runs = [json.loads(subprocess.check_output(command, cwd=ROOT)) for _ in range(3)]
+    if any(run["found"] != blocks for run in runs):
+        raise BenchmarkError(f"{runs[0]['found']} of {blocks:,} resources were linked to their block")
+    yield Figure(f"Terraform mapping of {blocks:,} blocks", min(run["map"] for run in runs), "s", 2.0)
+
+
 def large(folder: Path) -> Iterator[Figure]:
     """Everything that a large organisation has."""
     what = "20,000 clusters, 100,000 pools, 200,000 firewall rules, 2,000 networks, 200 policies"
@@ -213,6 +223,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "start": start,
     "demo": demo,
     "analysis": analysis,
+    "terraform": terraform,
     "growth": growth,
     "fleet": fleet,
     "large": large,

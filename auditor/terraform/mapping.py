@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auditor.model import inventory as model
@@ -89,6 +90,7 @@ class Declared:
     firm: bool
 
 
+@lru_cache(maxsize=1 << 16)
 def asset_of(name: str) -> Asset | None:
     """What a resource is known by, from its full name or canonical reference; None for other types."""
     reference = canonical(name)

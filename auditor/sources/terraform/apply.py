@@ -132,6 +132,7 @@ class _Application:
 
     def run(self) -> None:
         relevant = [one for one in self._plan.changes if one.type in KINDS]
+        self._beyond()
         for change in relevant:
             if change.before is not None and change.action in ("delete", "replace"):
                 self._remove(change)
@@ -141,6 +142,34 @@ class _Application:
                 self._put(change)
         self._policies()
         self._clusters()
+
+    def _beyond(self) -> None:
+        """Changes that are not followed here, and that bear on what was read: it may be so no longer."""
+        for change in self._plan.changes:
+            before, after = change.before or {}, change.after or {}
+            if change.action == "keep":
+                continue
+            if change.type in ("google_tags_tag_binding", "google_tags_location_tag_binding"):
+                self._doubt(change, model.TAG_BINDING, "which resources bear which secure tags")
+            elif change.type in ("google_project", "google_folder") and change.before is not None:
+                if any(before.get(name) != after.get(name) for name in ("folder_id", "org_id", "parent")):
+                    self._doubt(change, model.FIREWALL_POLICY, "which firewall policies apply below it")
+            elif change.type.startswith("kubernetes_") and "ip-masq-agent" in str(
+                (before.get("metadata"), after.get("metadata"))
+            ):
+                self._doubt(change, None, "what the masquerading agent of a cluster is told")
+
+    def _doubt(self, change: Change, kind: str | None, what: str) -> None:
+        if kind is not None:
+            self._applied.holes.append((kind, "*", f"{self._plan.place} ({change.address})"))
+        self._applied.gaps.append(
+            Gap(
+                self._plan.place,
+                kind,
+                f"the plan changes {change.address}, and with it {what}, which is not followed here",
+                "apply the plan, and scan the live inventory then",
+            )
+        )
 
     # One resource
 
@@ -270,7 +299,11 @@ class _Application:
         name = known.name if known is not None else f"//container.googleapis.com/{key}"
         self._store_cluster(name, key, data, known.time if known is not None and base is not None else "")
         self._note(change, name)
-        if change.action in ("create", "replace"):
+        ranges = "ip_allocation_policy"
+        if change.action in ("create", "replace") or (
+            change.action == "update"
+            and (change.before or {}).get(ranges) != (change.after or {}).get(ranges)
+        ):
             self._rules_to_come(change, key, data)
 
     def _pools_of_cluster(self, change: Change, data: Object, base: Object | None) -> None:
@@ -332,7 +365,7 @@ class _Application:
             return
         pools = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
         base = next((one for one in pools if one.get("name") == name), None)
-        asset_record = self._tables[model.NODE_POOL].pop(key, None)
+        asset_record = self._tables[model.NODE_POOL].get(key)
         embedded: object = asset_record.payload if asset_record is not None else None
         if (
             asset_record
@@ -340,8 +373,10 @@ class _Application:
             and (not base or later(asset_record.time, record.time))
         ):
             base = cast("Object", orjson.loads(self._spool.read(*embedded)))
-        if not self._plan.planned and base is not None:
+        if not self._plan.planned and (base is not None or pools):
+            # A cluster that was read shows all of its pools.
             return
+        self._tables[model.NODE_POOL].pop(key, None)
         if change.action in ("create", "replace"):
             base = None
         planned = gke.node_pool(change.after or {}, change.address, fill=base is None, partial=change.partial)
@@ -351,6 +386,8 @@ class _Application:
         made = gke.merged(base or {}, planned)
         others = [one for one in pools if one.get("name") != name]
         data["nodePools"] = [*sorted([*others, made], key=lambda one: str(one.get("name")))]
+        if base is None and (change.after or {}).get("network_config"):
+            self._rules_to_come(change, cluster, data)
         self._store_cluster(record.name, cluster, data, record.time)
         self._note(change, f"{record.name}/nodePools/{name}")
 
@@ -422,12 +459,16 @@ class _Application:
                 self._store_cluster(record.name, key, data)
 
     def _rules_to_come(self, change: Change, key: str, data: Object) -> None:
-        """GKE makes its own firewall rules together with a cluster; that it can is not certain.
+        """GKE makes its own firewall rules with a cluster, and for new Pod ranges; that it can is not certain.
 
         Their target is the cluster's node tag, whose hash comes from an id that only applying decides. Under
         Shared VPC GKE needs a permission in the host project to make them (GKE documentation,
         "Automatically created firewall rules").
         """
+        identifier = data.get("id")
+        known = isinstance(identifier, str) and len(identifier) >= 8
+        # Any hash will do for a cluster without id: it stands for a tag that may be that of its nodes alone.
+        digest = str(identifier)[:8].lower() if known else "0" * 8
         network = cast("Object", data["networkConfig"]).get("network")
         if not _is_path(network):
             return
@@ -445,12 +486,13 @@ class _Application:
             destination_ranges=(),
             source_tags=(),
             source_service_accounts=(),
-            # Any hash will do: with the cluster's own unknown, the tag may be that of its nodes alone.
-            target_tags=(f"gke-{name}-00000000-node",),
+            target_tags=(f"gke-{name}-{digest}-node",),
             target_service_accounts=(),
             disabled=False,
             logging=None,
-            problems=(f"whether GKE makes it is known only after apply ({change.address})",),
+            problems=(
+                f"whether GKE makes it, and for which ranges, is known only after apply ({change.address})",
+            ),
             unclear=frozenset(("disabled",)),
             address=change.address,
         )

@@ -585,3 +585,83 @@ def test_the_order_of_sources_does_not_matter(tmp_path: Path) -> None:
     one, other = load([str(live), str(plan)], complete=True), load([str(plan), str(live)], complete=True)
     assert one.digest == other.digest
     assert one.firewall_rules == other.firewall_rules
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (
+            make.change("google_tags_tag_binding.x", {"parent": "p", "tag_value": "tagValues/1"}),
+            "which resources bear which secure tags",
+        ),
+        (
+            make.change(
+                "google_project.host",
+                {"project_id": "host", "folder_id": "2"},
+                actions=("update",),
+                before={"project_id": "host", "folder_id": "1"},
+            ),
+            "which firewall policies apply",
+        ),
+        (
+            make.change(
+                "kubernetes_config_map.masq",
+                {"metadata": [{"name": "ip-masq-agent", "namespace": "kube-system"}]},
+            ),
+            "what the masquerading agent of a cluster is told",
+        ),
+    ],
+)
+def test_changes_that_are_not_followed_are_told(read: Any, change: dict[str, Any], text: str) -> None:
+    report = audited(read(make.plan(change)))
+    assert any(text in gap.reason and change["address"] in gap.reason for gap in report.gaps)
+
+
+def test_a_project_that_moves_to_another_folder_leaves_its_policies_open(read: Any) -> None:
+    moved = make.change(
+        "google_project.host",
+        {"project_id": "host", "folder_id": "2"},
+        actions=("update",),
+        before={"project_id": "host", "folder_id": "1"},
+    )
+    assert result(audited(read(make.plan(moved))), WOULD).verdict is Verdict.UNKNOWN
+
+
+def test_a_new_pod_range_is_not_taken_for_denied_before_gke_opens_it(read: Any) -> None:
+    live = make.live()
+    live[3]["resource"]["data"]["secondaryIpRanges"].append(
+        {"rangeName": "more", "ipCidrRange": "10.9.0.0/16"}
+    )
+    policy = [{"cluster_secondary_range_name": "pods", "cluster_ipv4_cidr_block": make.PODS}]
+    values = {"name": "main", "project": "svc", "location": "europe-west1"}
+    planned = make.change(
+        "google_container_cluster.main",
+        {
+            **values,
+            "ip_allocation_policy": [
+                {**policy[0], "additional_pod_ranges_config": [{"pod_range_names": ["more"]}]}
+            ],
+        },
+        actions=("update",),
+        before={**values, "ip_allocation_policy": policy},
+    )
+    for pool in live[2]["resource"]["data"]["nodePools"]:
+        pool["networkConfig"] = {}
+    inventory = read(make.plan(planned), live=live)
+    report = audited(inventory)
+    facts = report.clusters[0].facts
+    assert facts is not None
+    assert {one.cidr for one in facts.pods.ranges} == {make.PODS, "10.9.0.0/16"}
+    assert result(report, WOULD).verdict is Verdict.UNKNOWN
+
+
+def test_a_state_does_not_bring_pools_back(read: Any) -> None:
+    held = make.state(
+        ("google_container_node_pool.old", {"name": "old", "cluster": "main", "project": "svc",
+                                            "location": "europe-west1"}),
+        ("google_container_node_pool.pool", {"name": "pool", "cluster": "main", "project": "svc",
+                                             "location": "europe-west1", "version": "1.2.3-gke.1"}),
+    )  # fmt: skip
+    inventory = read(held, complete=False)
+    data = inventory.decode(inventory.clusters[0]).data
+    assert [(one["name"], one["version"]) for one in data["nodePools"]] == [("pool", "1.30.1-gke.100")]
