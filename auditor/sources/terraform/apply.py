@@ -474,8 +474,9 @@ class _Application:
             return
         name = last(key)
         where = with_id(canonical(str(network)), self._numbers)
+        folder = f"//compute.googleapis.com/projects/{project_of(where)}/global/firewalls"
         rule = FirewallRule(
-            asset=f"//compute.googleapis.com/projects/{project_of(where)}/global/firewalls/gke-{name}-({change.address})-all",
+            asset=f"{folder}/gke-{name}-({change.address})-all",
             name=f"gke-{name}-all",
             network=where,
             direction="INGRESS",
