@@ -184,21 +184,21 @@ class _Derivation:
         names = None if config is None else texts(config, "podRangeNames")
         path = "ipAllocationPolicy.additionalPodRangesConfig"
         if names is None:
-            self._unreadable(path)
+            self._unreadable(path, allocation.get("additionalPodRangesConfig"))
         else:
             self._add_extras(path, names, view.subnetwork)
         configs = allocation.get("additionalIpRangesConfigs")
         if configs is None:
             return
         if not isinstance(configs, list):
-            self._unreadable("ipAllocationPolicy.additionalIpRangesConfigs")
+            self._unreadable("ipAllocationPolicy.additionalIpRangesConfigs", configs)
             return
         for position, one in enumerate(configs):
             path = f"ipAllocationPolicy.additionalIpRangesConfigs[{position}]"
             names = texts(one, "podIpv4RangeNames") if isinstance(one, dict) else None
             subnetwork = view.subnetwork_of(one) if isinstance(one, dict) else None
             if names is None or not subnetwork:
-                self._unreadable(path)
+                self._unreadable(path, configs)
             else:
                 self._add_extras(path, names, subnetwork)
 
@@ -209,8 +209,8 @@ class _Derivation:
             cidr, reason = self._look_up(name, subnetwork)
             self.extras.append(_Extra(name, subnetwork or "", cidr, reason))
 
-    def _unreadable(self, path: str) -> None:
-        self.extras.append(_Extra(path, "", None, f"The cluster's `{path}` is malformed."))
+    def _unreadable(self, path: str, value: Json) -> None:
+        self.extras.append(_Extra(path, "", None, f"The cluster's `{path}` {fault(value, 'is malformed')}."))
 
     def _find_dual_stack(self, allocation: Object) -> None:
         stack = allocation.get("stackType")

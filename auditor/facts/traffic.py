@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from auditor.firewall.repair import repairs
+from auditor.model import deferred
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
 from auditor.model.inventory import FIREWALL
@@ -33,7 +34,17 @@ def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses, shadows: Shadow
     if found.any_node is not found.same_node:
         any_node = _packets(analyzer, pods, classes, found.any_node)
     silent = tuple(Evidence(one.asset, one.switch, observed=False) for one in same_node.unlogged or ())
-    return PodTraffic(same_node, any_node, (*found.evidence, *silent), found.unknowns)
+    return PodTraffic(same_node, any_node, (*found.evidence, *silent), _explained(found.unknowns, classes))
+
+
+def _explained(unknowns: tuple[Unknown, ...], classes: NodeClasses) -> tuple[Unknown, ...]:
+    """The unknowns, and what of a Terraform plan leaves the nodes' network open."""
+    if all(one.network is not None for one in classes.classes or ()):
+        return unknowns
+    planned = (
+        Unknown("traffic", one.reason, one.hint) for one in classes.unknowns if deferred.is_about(one.reason)
+    )
+    return (*unknowns, *planned)
 
 
 def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:

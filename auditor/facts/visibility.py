@@ -56,7 +56,8 @@ def derive(view: ClusterView) -> Visibility:
         evidence = (*evidence, Evidence(view.asset, "autopilot.enabled", observed=True))
     else:
         state, basis = None, "mode unreadable"
-        reason = "The cluster's `autopilot` is malformed, and the default depends on the mode."
+        doubt = fault(view.data.get("autopilot"), "is malformed")
+        reason = f"The cluster's `autopilot` {doubt}, and the default depends on the mode."
         unknowns = (Unknown("visibility.state", reason, view.hint()),)
     mechanism, why_not = _mechanism(view, text(config, "datapathProvider"))
     if mechanism is None:

@@ -254,6 +254,10 @@ def _layer4(value: object, name: str, key: str, old: str, problems: _Problems) -
     try:
         found, wrong = _layer4_of(tuple(entries))
     except TypeError:
+        deferred = within(value)
+        if deferred is not None:
+            problems.add(f"{name} is {deferred}", "layer4")
+            return ()
         found, wrong = _layer4_of(tuple((_plain(p), tuple(map(_plain, ports))) for p, ports in entries))
     for text in wrong:
         problems.add(f"{name}: {text}", "layer4")
@@ -520,7 +524,8 @@ def _secure_tags(value: object, name: str, aspect: Aspect, problems: _Problems) 
         fields = entry if isinstance(entry, dict) else {}
         tag, state = fields.get("name"), fields.get("state")
         if not isinstance(tag, str):
-            problems.add(f"{name} holds {_show(entry)}, no secure tag", aspect)
+            shown = within(entry) or _show(entry)
+            problems.add(f"{name} holds {shown}, no secure tag", aspect)
             continue
         effective = {"EFFECTIVE": True, "INEFFECTIVE": False}.get(state) if isinstance(state, str) else None
         found.append(SecureTag(tag, effective))

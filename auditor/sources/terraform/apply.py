@@ -459,7 +459,7 @@ class _Application:
                 self._store_cluster(record.name, key, data)
 
     def _rules_to_come(self, change: Change, key: str, data: Object) -> None:
-        """GKE makes its own firewall rules with a cluster, and for new Pod ranges; that it can is not certain.
+        """GKE makes its own firewall rules with a cluster, and for new ranges; that it can is not certain.
 
         Their target is the cluster's node tag, whose hash comes from an id that only applying decides. Under
         Shared VPC GKE needs a permission in the host project to make them (GKE documentation,

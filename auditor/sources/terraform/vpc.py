@@ -57,6 +57,10 @@ def subnetwork(get: Callable[[str], Json], network_reference: Json) -> Object:
             metadata=block.get("metadata"),
             filterExpr=block.get("filter_expr") if block.get("filter_expr") != "true" else None,
         )
+        for value in block.values():
+            if text_of(value) is not None:
+                # Of what is logged something is open, and it is the number that must be one.
+                logs["flowSampling"] = value
     else:
         logs = {"enable": False}
     listed = get("secondary_ip_range")

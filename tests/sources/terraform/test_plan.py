@@ -665,3 +665,83 @@ def test_a_state_does_not_bring_pools_back(read: Any) -> None:
     inventory = read(held, complete=False)
     data = inventory.decode(inventory.clusters[0]).data
     assert [(one["name"], one["version"]) for one in data["nodePools"]] == [("pool", "1.30.1-gke.100")]
+
+
+@pytest.mark.parametrize(
+    ("values", "unknown", "named"),
+    [
+        ({"deny": [{"protocol": "tcp"}]}, {"deny": [{"ports": True}]}, "deny_egress.deny[0].ports"),
+        ({"deny": [{}]}, {"deny": [{"protocol": True}]}, "deny_egress.deny[0].protocol"),
+        ({}, {"deny": [True]}, "deny_egress.deny[0]"),
+    ],
+)
+def test_an_unknown_inside_a_block_is_named(
+    read: Any, values: dict[str, Any], unknown: dict[str, Any], named: str
+) -> None:
+    planned = make.change("google_compute_firewall.deny_egress", make.firewall(**values), unknown=unknown)
+    found = result(audited(read(make.plan(planned))), WOULD)
+    assert found.verdict is Verdict.UNKNOWN
+    assert any(named in reason for reason in found.reasons)
+
+
+def test_an_unknown_setting_of_flow_logs_is_unknown(read: Any) -> None:
+    live = make.live()
+    live[2]["resource"]["data"]["networkConfig"]["enableIntraNodeVisibility"] = True
+    values = {"name": "nodes", "project": "host", "region": "europe-west1", "network": make.NETWORK}
+    planned = make.change(
+        "google_compute_subnetwork.nodes",
+        {**values, "log_config": [{"flow_sampling": 1}]},
+        actions=("update",),
+        before=values,
+        unknown={"log_config": [{"metadata": True}]},
+    )
+    report = audited(read(make.plan(planned), live=live))
+    thinned = next(one for one in report.results if one.rule == "flow-logs-thinned")
+    assert thinned.verdict is Verdict.UNKNOWN
+    assert any("google_compute_subnetwork.nodes.log_config[0].metadata" in one for one in thinned.reasons)
+
+
+@pytest.mark.parametrize(
+    ("unknown", "named"),
+    [
+        ({"ip_allocation_policy": True}, "new.ip_allocation_policy"),
+        (
+            {"ip_allocation_policy": [{"cluster_secondary_range_name": True}]},
+            "new.ip_allocation_policy[0].cluster_secondary_range_name",
+        ),
+        ({"network": True}, "new.network"),
+        ({"location": True}, "new.location"),
+        ({"enable_autopilot": True}, "new.enable_autopilot"),
+    ],
+)
+def test_a_planned_clusters_traffic_is_unknown_where_it_must_be(
+    read: Any, unknown: dict[str, Any], named: str
+) -> None:
+    left: dict[str, Any] = {name: value for name, value in CREATED.items() if name not in unknown}
+    if "ip_allocation_policy" in unknown:
+        left["ip_allocation_policy"] = [{"stack_type": "IPV4"}]
+    created = make.change("google_container_cluster.new", left, unknown=unknown)
+    pool = make.change(
+        "google_container_node_pool.new",
+        {
+            "name": "pool",
+            "cluster": "new",
+            "project": "svc",
+            "max_pods_per_node": 110,
+            "network_config": [{"enable_private_nodes": True}],
+            "node_config": [
+                {"image_type": "COS_CONTAINERD", "service_account": "a@b.iam.gserviceaccount.com"}
+            ],
+        },
+    )
+    inventory = read(make.plan(created, pool, make.DENY))
+    report = audited(inventory)
+    name = next(one.name for one in inventory.clusters if "new" in one.name)
+    reasons = [
+        reason
+        for one in report.results
+        if one.resource.name == name and one.verdict is Verdict.UNKNOWN
+        for reason in one.reasons
+    ]
+    assert any(f"google_container_cluster.{named}" in reason for reason in reasons)
+    assert result(report, NOW, name).verdict is not Verdict.PASS
