@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -285,9 +287,10 @@ def scan(
     """Evaluate the rules about inventories and report.
 
     SOURCE is a file or folder of Cloud Asset Inventory JSON (`gcloud asset list`, exports, API pages;
-    also .gz and .zst), the JSON of `gcloud container clusters` or `gcloud compute` list and describe
-    commands, a Terraform plan or state as `terraform show -json` prints it, or `demo`, the organisation that
-    comes with the program. Several make one inventory; what a plan says outranks the rest.
+    also .gz and .zst), a snapshot of `gke-auditor collect`, the JSON of `gcloud container clusters` or
+    `gcloud compute` list and describe commands, a Terraform plan or state as `terraform show -json` prints
+    it, a live scope (organizations/N, folders/N, projects/ID), or `demo`, the organisation that comes with
+    the program. Several make one inventory; what a plan says outranks the rest.
     """
     from auditor.audit import audit, rules_digest
     from auditor.engine import waivers
@@ -312,7 +315,12 @@ def scan(
     accepted = waivers.load(waivers_file, chosen.rules) if waivers_file else waivers.Waivers()
     with ProgressBar(enabled=not quiet) as bar:
         inventory = load(
-            sources, kubernetes=kubernetes, complete=complete, strict=strict, progress=bar.reading
+            sources,
+            kubernetes=kubernetes,
+            complete=complete,
+            strict=strict,
+            progress=bar.reading,
+            live=bar.collecting,
         )
         total = len(inventory.clusters)
         report = audit(
@@ -448,6 +456,118 @@ class _Selection:
 
 
 @_commands.command()
+@click.argument("scopes", nargs=-1, required=True, metavar="SCOPE...")
+@click.option(
+    "--output",
+    metavar="SNAPSHOT",
+    help="The file to write, compressed if it ends in .zst or .gz. Required unless --plan is given.",
+)
+@click.option("--resume", is_flag=True, help="Go on with a collection into SNAPSHOT that was interrupted.")
+@click.option(
+    "--plan", is_flag=True, help="Print which calls would be made, with which permissions; make none."
+)
+@click.option(
+    "--kubernetes-evidence",
+    is_flag=True,
+    help="Ask each cluster's Kubernetes API about ip-masq-agent and EgressNATPolicy.",
+)
+@click.option(
+    "--kubernetes-timeout",
+    type=click.FloatRange(min=0.1),
+    default=15.0,
+    metavar="SECONDS",
+    help="For one cluster. Default: 15.",
+)
+@click.option(
+    "--kubernetes-at-once",
+    type=click.IntRange(1, 256),
+    default=16,
+    metavar="N",
+    help="Clusters asked at a time. Default: 16.",
+)
+@click.option(
+    "--effective-firewalls",
+    is_flag=True,
+    help="Ask for the effective firewalls of networks whose policies cannot be read.",
+)
+@click.option(
+    "--no-cluster-api",
+    is_flag=True,
+    help="Do not compare with the Kubernetes Engine API; Cloud Asset Inventory alone.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(min=1),
+    default=95,
+    metavar="N",
+    help="Cloud Asset Inventory calls a minute at most. Default: 95, of a quota of 100.",
+)
+@click.option(
+    "--cluster-rate",
+    type=click.IntRange(min=1),
+    default=1500,
+    metavar="N",
+    help="Kubernetes Engine API calls a minute at most. Default: 1500, of a quota of 3000.",
+)
+@click.option(
+    "--quota-project", metavar="PROJECT", help="The project whose quota is used. Default: the credentials'."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
+def collect(
+    scopes: tuple[str, ...],
+    output: str | None,
+    *,
+    resume: bool,
+    plan: bool,
+    quiet: bool,
+    no_cluster_api: bool,
+    **rest: Any,
+) -> int:
+    """Read live scopes into one file, which `scan` reads offline.
+
+    SCOPE is organizations/NUMBER, folders/NUMBER, projects/ID or projects/NUMBER. Only reading calls are
+    made. Exits with 0 if everything was read, 3 if the snapshot has gaps, 2 if nothing could be read; then
+    no snapshot is written. An interrupted collection leaves SNAPSHOT.partial beside it, for --resume.
+    """
+    from auditor.sources.live.collect import Options, Progress, partial
+    from auditor.sources.live.collect import collect as run
+
+    options = Options(scopes, cluster_api=not no_cluster_api, **rest)
+    if plan:
+        from auditor.sources.live.plan import described
+
+        click.echo(described(options), nl=False)
+        return CLEAN
+    if not output:
+        raise click.UsageError("Missing option '--output'.")
+    from auditor.reporting.progress import ProgressBar
+
+    target = Path(os.path.realpath(output))
+    if target.is_dir():
+        raise AuditorError("is a folder", hint="name a file in it, e.g. snapshot.ndjson.zst", place=output)
+    if not quiet and not resume and partial(target).exists():
+        _say(f"note: the interrupted collection in {_printable(str(partial(target)))} is discarded")
+    if threading.current_thread() is threading.main_thread():
+        # Who ends the process in an orderly way (a container's host) interrupts it like Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ProgressBar(enabled=not quiet) as bar:
+            done = run(options, target, resume=resume, progress=Progress(show=bar.collecting))
+    except KeyboardInterrupt:
+        _say("interrupted; no snapshot was written; the same command with --resume goes on from here")
+        return 130
+    if not quiet:
+        for gap in done.header.gaps[:_LISTED]:
+            _say(_printable(f"gap: {gap.scope}: {gap.reason}"))
+            _say(_printable(f"  hint: {gap.hint}"))
+        if len(done.header.gaps) > _LISTED:
+            _say(f"and {len(done.header.gaps) - _LISTED} gaps more, which the report of a scan lists")
+        gaps = f", {len(done.header.gaps)} gaps" if done.header.gaps else ""
+        _say(f"wrote {_printable(output)}: {done.assets:,} assets, {done.size:,} bytes{gaps}")
+    return GAPS if done.header.gaps else CLEAN
+
+
+@_commands.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "--cluster", "name", required=True, metavar="NAME", help="Full resource name, or bare name if unique."
@@ -485,9 +605,11 @@ def trace(
     """
     from auditor.facts import Deriver
     from auditor.firewall import trace as tracing
+    from auditor.reporting.progress import ProgressBar
     from auditor.sources import load
 
-    inventory = load(sources, complete=complete)
+    with ProgressBar(enabled=True) as bar:
+        inventory = load(sources, complete=complete, live=bar.collecting)
     cluster = inventory.decode(_cluster(inventory.clusters, name))
     if cluster.data is None:
         raise AuditorError(

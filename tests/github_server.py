@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = "ghs_0123456789abcdefghijABCDEFGHIJ0123"  # noqa: S105 - of a server that is not there any more
+TOKEN = "ghs_0123456789abcdefghijABCDEFGHIJ0123"
 REPOSITORY = "acme/findings"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 

@@ -664,7 +664,7 @@ class _Assembly:
                 for cluster in {key.partition("/k8s/")[0] for key in decided}:
                     if coverage.hole(asset_type, project_of(cluster)) is None:
                         listed.setdefault(cluster, set()).add(kind)
-            if kind != "Pod" and any(asset_type in one.asset_types for one in coverage.headers):
+            if kind != "Pod" and any(asset_type in one.asset_types or one.listed for one in coverage.headers):
                 for entry in entries:
                     if coverage.lists_objects(asset_type, entry.key):
                         listed.setdefault(entry.key, set()).add(kind)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from auditor.sources.snapshot import Header
 
+_NONE: frozenset[str] = frozenset()
+
 
 @dataclass(slots=True)
 class AssetCoverage:
@@ -38,6 +40,7 @@ class AssetCoverage:
     ancestors: Mapping[str, tuple[str, ...]]
     networks: frozenset[str] = field(default_factory=frozenset)
     _every_cluster: bool | None = None
+    _by_cluster: dict[int, dict[str, frozenset[str]]] = field(default_factory=dict)
 
     def read(self, asset_type: str, project: str) -> bool:
         """Whether all assets of the type in the project (ID; empty: the whole organisation) were read."""
@@ -57,7 +60,10 @@ class AssetCoverage:
             return False
         above = self.ancestors.get(project)
         root = above[-1] if above else ""
-        if root and any(self._holds(header, FIREWALL_POLICY, project, root) for header in self.headers):
+        if root and any(
+            root in header.hierarchies or self._holds(header, FIREWALL_POLICY, project, root)
+            for header in self.headers
+        ):
             return True
         if self._refused(FIREWALL_POLICY, project):
             return False
@@ -198,8 +204,10 @@ class AssetCoverage:
         """Whether a snapshot holds every Kubernetes object of the type that the cluster (by key) has."""
         project = project_of(cluster)
         return self.hole(asset_type, project) is None and any(
-            asset_type in header.asset_types
-            and self._covers(header, project)
+            (
+                (asset_type in header.asset_types and self._covers(header, project))
+                or asset_type in self._objects_listed(header).get(cluster, _NONE)
+            )
             and not any(
                 gap.asset_type == asset_type
                 and (
@@ -212,13 +220,26 @@ class AssetCoverage:
             for header in self.headers
         )
 
+    def _objects_listed(self, header: Header) -> dict[str, frozenset[str]]:
+        """The types of Kubernetes objects that a snapshot listed of each cluster (by key)."""
+        found = self._by_cluster.get(id(header))
+        if found is None:
+            found = self._by_cluster[id(header)] = {
+                canonical(scope): types for scope, types in header.listed if "/clusters/" in scope
+            }
+        return found
+
     def _holds(self, header: Header, asset_type: str, project: str, root: str = "") -> bool:
         """Whether a snapshot read the type in the project, or in the whole of `root` (`organizations/N`)."""
         return (
-            asset_type in header.asset_types
-            and self._covers(header, project, root)
-            and not any(gap.asset_type == asset_type and self._concerns(gap, project) for gap in header.gaps)
-        )
+            (asset_type in header.asset_types and self._covers(header, project, root))
+            or (bool(project) and not root and self._listed(header, asset_type, project))
+        ) and not any(gap.asset_type == asset_type and self._concerns(gap, project) for gap in header.gaps)
+
+    def _listed(self, header: Header, asset_type: str, project: str) -> bool:
+        """Whether a snapshot listed the type in the project although it lies outside its scopes."""
+        wanted = {f"projects/{project}", *self.ancestors.get(project, ())}
+        return any(asset_type in types and scope in wanted for scope, types in header.listed)
 
     def _refused(self, asset_type: str, project: str) -> bool:
         """Whether a snapshot says that it could not read the type in the project (empty: in any)."""

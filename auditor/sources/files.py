@@ -168,18 +168,11 @@ def _cannot_open(label: str, error: OSError | ValueError) -> SourceError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     hint = "check the path and that you may read it"
     if isinstance(error, FileNotFoundError):
-        hint = "give a file or folder of Cloud Asset Inventory or gcloud JSON, or `demo`"
-        if label.startswith(("organizations/", "folders/", "projects/")):
-            hint = (
-                "scopes are not read live: export it with `gcloud asset list --content-type=resource "
-                f"--format=json {_scope_flag(label)}` and give the file"
-            )
+        hint = (
+            "give a file or folder of Cloud Asset Inventory or gcloud JSON, a live scope such as "
+            "organizations/123, or `demo`"
+        )
     return SourceError(f"cannot be opened: {why}", hint=hint, place=label)
-
-
-def _scope_flag(scope: str) -> str:
-    kind, _, name = scope.partition("/")
-    return f"--{kind.removesuffix('s')}={name}"
 
 
 class _Counted(io.RawIOBase):
