@@ -146,6 +146,16 @@ def analysis(_: Path) -> Iterator[Figure]:
         )
 
 
+def terraform(_: Path) -> Iterator[Figure]:
+    """Reading a Terraform configuration, and linking as many resources as it has blocks."""
+    blocks = 2_000
+    command = [sys.executable, "-m", "benchmarks.terraform", str(blocks)]
+    runs = [json.loads(subprocess.check_output(command, cwd=ROOT)) for _ in range(3)]
+    if any(run["found"] != blocks for run in runs):
+        raise BenchmarkError(f"{runs[0]['found']} of {blocks:,} resources were linked to their block")
+    yield Figure(f"Terraform mapping of {blocks:,} blocks", min(run["map"] for run in runs), "s", 2.0)
+
+
 def large(folder: Path) -> Iterator[Figure]:
     """Everything that a large organisation has."""
     what = "20,000 clusters, 100,000 pools, 200,000 firewall rules, 2,000 networks, 200 policies"
@@ -241,8 +251,8 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
     source, smaller = folder / "fleet.ndjson", folder / "half.ndjson"
     _generate(shape, source)
     _generate(half, smaller)
-    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
     of_half = _scan(str(smaller), BIG_FORMATS, folder, runs=2)
+    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
     passed = measure([sys.executable, "-c", YARDSTICK, str(source)], runs=3)
     size = source.stat().st_size / 1e6
     source.unlink()
@@ -255,12 +265,19 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
     )
     note = f"the pass: {passed.time:.2f} s"
     yield Figure(f"{what}: against reading and decoding each line", run.time / passed.time, "x", 8, note)
+    report = folder / "report.html"
+    command = [sys.executable, "-m", "benchmarks.page", str(report)]
+    page_ = json.loads(subprocess.check_output(command, cwd=ROOT))
+    yield Figure(f"{what}: HTML", report.stat().st_size / 1e6, "MB", 3)
+    yield Figure(f"{what}: HTML opens in Chromium", page_["open"], "s", 1.5)
+    yield Figure(f"{what}: HTML filters", page_["filter"], "s", 0.15)
 
 
 GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "start": start,
     "demo": demo,
     "analysis": analysis,
+    "terraform": terraform,
     "growth": growth,
     "live": live,
     "fleet": fleet,

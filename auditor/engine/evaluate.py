@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import marshal
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.engine.cel import UndecidedError
-from auditor.engine.load import parameters_of
+from auditor.engine.load import FAILS_LOWERED, PASSES, parameters_of
 from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
 from auditor.engine.reads import Reads
 from auditor.engine.result import Remediation, Result, Severity, Verdict
+from auditor.model import deferred
 from auditor.model.evidence import Evidence
 from auditor.model.names import last
 
@@ -28,8 +30,8 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Json
     from auditor.model.facts import ClusterFacts, NetworkFacts
 
-RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPECIFIED"))
-"""The states in which a cluster is judged; an absent state is STATUS_UNSPECIFIED and counts as running."""
+RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", ""))
+"""The states in which a cluster is judged; an absent state counts as running, and so does an empty one."""
 
 FINGERPRINT: Final = "gke-auditor/finding/v1"
 
@@ -64,10 +66,12 @@ class Judge:
     ) -> None:
         groups: dict[Kind, list[_Group]] = {"cluster": [], "network": []}
         rules: list[Rule] = []
+        digests: dict[str, str] = {}
         for pack in packs:
             values = parameters_of(pack, parameters or {})
             chosen = [one for one in pack.rules if only is None or one.rule.id in only]
             rules += [one.rule for one in chosen]
+            digests |= {one.rule.id: _digest(one.rule, values) for one in chosen}
             for kind, made in groups.items():
                 ready = [
                     _Ready(
@@ -82,6 +86,8 @@ class Judge:
                 if ready:
                     made.append(_Group(pack.environments[kind], values, ready))
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda one: one.id))
+        self.digests: dict[str, str] = digests
+        """By rule id, what decides its verdicts, digested: verdicts of equal digests may be compared."""
         self._groups = groups
 
     def cluster(
@@ -113,6 +119,24 @@ class Judge:
         for group in self._groups["network"]:
             group.judge(_about(ref, {}, facts), results)
         return results
+
+
+def _digest(rule: Rule, parameters: Mapping[str, Json]) -> str:
+    """`sha256:` and the digest of what a rule applies to, its checks, and the parameters that they name.
+
+    Wording, severity and advice are left out: to change them changes no verdict.
+    """
+    deciding = {
+        "applies_to": {"kind": rule.applies_to.kind, "when": rule.applies_to.when},
+        "checks": [
+            {"expect": one.expect, "each": one.each, "as": one.as_, "subject": one.subject, "when": one.when}
+            for one in rule.checks
+        ],
+    }
+    text = json.dumps(deciding, sort_keys=True)
+    named = {name: value for name, value in parameters.items() if name in text}
+    whole = text + json.dumps(named, sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fingerprint(rule: str, resource: str, subject: str | None) -> str:
@@ -152,15 +176,20 @@ class _Scope:
 
     def value(self, expression: Expression) -> Any:
         if expression.path is not None:
-            found: Any = self.data
-            for step in expression.path:
-                found = found.get(step, ABSENT) if isinstance(found, dict) else ABSENT
-            if found is ABSENT:
-                raise UndecidedError(f"no {'.'.join(expression.path)}")
-            return found
+            return self._at(expression.path)
+        if expression.listed is not None:
+            return [self._at(path) for path in expression.listed]
         if expression not in self.known:
             self.known[expression] = expression.value(self.activation)
         return self.known[expression]
+
+    def _at(self, path: tuple[str, ...]) -> Any:
+        found: Any = self.data
+        for step in path:
+            found = found.get(step, ABSENT) if isinstance(found, dict) else ABSENT
+        if found is ABSENT:
+            raise UndecidedError(f"no {'.'.join(path)}")
+        return found
 
     def inner(self, variable: str, element: Any) -> _Scope:
         return _Scope(self.environment, self.about, {**self.data, variable: element})
@@ -179,13 +208,19 @@ class _Outcome:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Outline:
     # What a rule says about every resource that looks alike to it, short of names and reasons: the checks
-    # that fail, or the paths and lists that are missing.
+    # that fail, or the paths and lists that are missing; or, where elements of lists fail, what is decided
+    # about each check, in turn.
     verdict: Verdict
     message: str = ""
     severity: Severity | None = None
     failed: tuple[CompiledCheck, ...] = ()
     missing: tuple[str, ...] = ()
     loops: tuple[Loop, ...] = ()
+    decided: tuple[_Decided, ...] = ()
+
+
+_Decided = tuple["CompiledCheck", "Severity | None", "list[Any]"]
+"""A check, how bad it is that it fails (None: it does not), or its answers about the elements of its list."""
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +234,8 @@ class _Ready:
     undecided: str = field(init=False)
     advice: str = field(init=False)
     projection: _Projection = field(init=False)
+    loops: bool = field(init=False)
+    sees_names: bool = field(init=False)
     evidence: Callable[[_Subject], tuple[Evidence, ...]] = field(init=False)
     hashed: Any = field(init=False)
 
@@ -211,6 +248,15 @@ class _Ready:
         self.projection = _Projection(self.compiled.expressions(), self.parameters)
         self.hashed = hashlib.sha256(f"{FINGERPRINT}\n{rule.id}\n".encode())
         self.evidence = _evidence_of(rule, self.compiled.evidence)
+        checks = self.compiled.checks
+        self.loops = any(check.loop is not None for check in checks)
+        self.sees_names = any(
+            _reads(check.subject.path, one)
+            for check in checks
+            if check.subject is not None and check.subject.path is not None
+            for one in (check.expect, check.when, check.lowered)
+            if one is not None
+        )
 
     def scope(self, about: _Subject) -> _Scope:
         return _Scope(self.environment, about, self.projection.of(about))
@@ -251,6 +297,12 @@ class _Ready:
             hashed.hexdigest(),
         )
 
+    def failed(self, check: CompiledCheck, *, lowered: bool) -> Severity:
+        # How bad it is that a check fails, in the milder situation or not.
+        if lowered and check.check.lowered is not None:
+            return min(self.severity, check.check.lowered.to, key=lambda one: one.rank)
+        return self.severity
+
     def bare(self, ref: ResourceRef, verdict: Verdict, message: str, reasons: tuple[str, ...]) -> Result:
         # About a resource of which nothing is looked at: no evidence.
         identity = fingerprint(self.id, ref.name, None)
@@ -261,30 +313,32 @@ class _Group:
     """The rules of one pack about one kind of resource, which see the same values.
 
     Most resources look alike to the rules: what decides about the verdicts, names left out, is the same for
-    many. That part is projected first, and what the rules say about it in outline is remembered; only where
-    more decides, the elements of a list say, is a rule evaluated for the resource alone.
+    many. What the rules say about it in outline is remembered; only where more decides, the elements of a
+    list say, is a rule evaluated for the resource alone.
     """
 
     def __init__(
         self, environment: Environment, parameters: Mapping[str, Json], rules: Sequence[_Ready]
     ) -> None:
-        self._environment = environment
         self._rules = rules
-        self._outlines: dict[bytes, tuple[tuple[_Ready, _Outline | None], ...]] = {}
-        self._deciding = _Projection((one for rule in rules for one in rule.compiled.deciding()), parameters)
+        # A rule about the elements of a list sees their names too, and would tell all resources apart.
+        each = [[rule] for rule in rules if any(check.loop is not None for check in rule.compiled.checks)]
+        alone = {one.id for (one,) in each}
+        others = [rule for rule in rules if rule.id not in alone]
+        self._memories = [
+            _Memory(environment, parameters, part) for part in ([others, *each] if others else each)
+        ]
+        order = [rule.id for memory in self._memories for rule in memory.rules]
+        self._places = [order.index(rule.id) for rule in rules]
 
     def judge(self, about: _Subject, results: list[Result]) -> None:
-        data = self._deciding.of(about)
-        key = marshal.dumps(data, _MARSHAL_BY_VALUE)
-        outlines = self._outlines.get(key)
-        if outlines is None:
-            if len(self._outlines) >= _REMEMBERED:
-                self._outlines.clear()
-            scope = _Scope(self._environment, about, data)
-            outlines = self._outlines[key] = tuple((rule, _outline(rule, scope)) for rule in self._rules)
-        for rule, outline in outlines:
+        outlines = [one for memory in self._memories for one in memory.outlines(about)]
+        for rule, place in zip(self._rules, self._places, strict=True):
+            outline = outlines[place]
             if outline is None or (outline.loops and any(_certain(one, about) for one in outline.loops)):
                 results += _judge(rule, rule.scope(about))
+            elif outline.decided:
+                results += _told(rule, rule.scope(about), outline.decided)
             elif outline.failed:
                 scope = rule.scope(about)
                 message = " ".join([check.message.message(scope.value) for check in outline.failed])
@@ -300,6 +354,29 @@ class _Group:
 
     def none_apply(self, ref: ResourceRef, message: str) -> Iterator[Result]:
         return (rule.bare(ref, Verdict.NOT_APPLICABLE, message, ()) for rule in self._rules)
+
+
+class _Memory:
+    """What some rules say in outline about all that decides about them together."""
+
+    def __init__(
+        self, environment: Environment, parameters: Mapping[str, Json], rules: Sequence[_Ready]
+    ) -> None:
+        self.rules = rules
+        self._environment = environment
+        self._deciding = _Projection((one for rule in rules for one in rule.compiled.deciding()), parameters)
+        self._known: dict[bytes, tuple[_Outline | None, ...]] = {}
+
+    def outlines(self, about: _Subject) -> tuple[_Outline | None, ...]:
+        data = self._deciding.of(about)
+        key = marshal.dumps(data, _MARSHAL_BY_VALUE)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            scope = _Scope(self._environment, about, data)
+            known = self._known[key] = tuple([_outline(rule, scope) for rule in self.rules])
+        return known
 
 
 class _Projection:
@@ -333,9 +410,23 @@ class _Projection:
         return data
 
 
+def _reads(path: tuple[str, ...], expression: Expression) -> bool:
+    # Whether an expression reads what stands at a path.
+    reads = expression.own.get(path[0])
+    for step in path[1:]:
+        if reads is None or reads.whole:
+            break
+        reads = reads.fields.get(step)
+    return reads is not None
+
+
 def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
     # None if what a rule says is not decided by what all its expressions that decide read together.
     compiled = rule.compiled
+    if rule.loops:
+        outline = _outline_of_elements(rule, scope)
+        if outline is not None:
+            return outline
     try:
         if compiled.holds.program.eval(scope.activation).value() is True:
             return _Outline(Verdict.PASS, compiled.rule.passing)
@@ -375,6 +466,45 @@ def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
     return _Outline(Verdict.UNKNOWN, rule.undecided, None, (), paths, tuple(loops))
 
 
+def _outline_of_elements(rule: _Ready, scope: _Scope) -> _Outline | None:
+    # None if something about the rule or an element is unknown.
+    compiled = rule.compiled
+    applies = True if compiled.when is None else _truth(compiled.when, scope)
+    if applies is None:
+        return None
+    if not applies:
+        return _Outline(Verdict.NOT_APPLICABLE, compiled.rule.applies_to.otherwise)
+    decided: list[_Decided] = []
+    passes = True
+    for check in compiled.checks:
+        if check.of_all is not None:
+            answers = _answers(check, scope)
+            if answers is None:
+                return None
+            decided.append((check, None, answers))
+            passes = passes and not any(answers)
+        else:
+            found = _decided(rule, check, scope)
+            if not isinstance(found, Severity | None):
+                return None
+            decided.append((check, found, []))
+            passes = passes and found is None
+    if passes:
+        return _Outline(Verdict.PASS, compiled.rule.passing)
+    return _Outline(Verdict.FAIL, decided=tuple(decided))
+
+
+def _told(rule: _Ready, scope: _Scope, decided: Iterable[_Decided]) -> Iterator[Result]:
+    # The failures of a rule about the elements of lists, all of which are decided.
+    outcomes: dict[str | None, _Outcome] = {}
+    for check, severity, answers in decided:
+        if check.loop is None:
+            _apply(check, scope, None, outcomes, severity)
+        elif any(answers):
+            _apply_each(rule, check, check.loop, scope, scope.value(check.loop.each), answers, outcomes)
+    return _results(rule, scope.about, outcomes)
+
+
 def _ready(expression: Expression | None, scope: _Scope) -> tuple[str, ...]:
     if expression is None:
         return ()
@@ -399,11 +529,20 @@ def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
     outcomes: dict[str | None, _Outcome] = {}
     for check in compiled.checks:
         if check.loop is None:
-            _apply(rule, check, scope, None, outcomes)
-        else:
-            _apply_each(rule, check, check.loop, scope, outcomes)
+            _apply(check, scope, None, outcomes, _decided(rule, check, scope))
+            continue
+        try:
+            elements = scope.value(check.loop.each)
+        except UndecidedError as error:
+            _undecided(outcomes, None, scope, _reasons([check.loop.each], scope, str(error)))
+            elements = _certain(check.loop, about)
+        _apply_each(rule, check, check.loop, scope, elements, None, outcomes)
+    yield from _results(rule, about, outcomes)
+
+
+def _results(rule: _Ready, about: _Subject, outcomes: dict[str | None, _Outcome]) -> Iterator[Result]:
     if not outcomes:
-        yield rule.result(about, Verdict.PASS, compiled.rule.passing)
+        yield rule.result(about, Verdict.PASS, rule.compiled.rule.passing)
     for subject, outcome in outcomes.items():
         if outcome.verdict is Verdict.FAIL:
             message = " ".join(outcome.messages)
@@ -414,13 +553,14 @@ def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
 
 
 def _apply_each(
-    rule: _Ready, check: CompiledCheck, loop: Loop, scope: _Scope, outcomes: dict[str | None, _Outcome]
+    rule: _Ready,
+    check: CompiledCheck,
+    loop: Loop,
+    scope: _Scope,
+    elements: list[Any],
+    answers: list[Any] | None,
+    outcomes: dict[str | None, _Outcome],
 ) -> None:
-    try:
-        elements = scope.value(loop.each)
-    except UndecidedError as error:
-        _undecided(outcomes, None, scope, _reasons([loop.each], scope, str(error)))
-        elements = _certain(loop, scope.about)
     seen: dict[str, int] = {}
     for number, element in enumerate(elements, 1):
         inner = scope.inner(loop.variable, element)
@@ -429,7 +569,22 @@ def _apply_each(
         if seen[subject] > 1:
             # Two elements of one name stay two results.
             subject = f"{subject} ({seen[subject]})"
-        _apply(rule, check, inner, subject, outcomes)
+        if answers is None:
+            found = _decided(rule, check, inner)
+        elif answers[number - 1] == PASSES:
+            found = None
+        else:
+            found = rule.failed(check, lowered=answers[number - 1] == FAILS_LOWERED)
+        _apply(check, inner, subject, outcomes, found)
+
+
+def _answers(check: CompiledCheck, scope: _Scope) -> list[Any] | None:
+    # One for each element; None if something about some of them is unknown.
+    try:
+        found = scope.value(check.of_all) if check.of_all is not None else None
+    except UndecidedError:
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _certain(loop: Loop, about: _Subject) -> list[Any]:
@@ -449,13 +604,12 @@ def _subject(check: CompiledCheck, scope: _Scope, number: int) -> str:
 
 
 def _apply(
-    rule: _Ready,
     check: CompiledCheck,
     scope: _Scope,
     subject: str | None,
     outcomes: dict[str | None, _Outcome],
+    found: Severity | tuple[Expression, ...] | None,
 ) -> None:
-    found = _decided(rule, check, scope)
     if found is None:
         return
     if not isinstance(found, Severity):
@@ -479,9 +633,7 @@ def _decided(rule: _Ready, check: CompiledCheck, scope: _Scope) -> Severity | tu
     if expected is None or made is None:
         lacking = (check.expect,) if expected is None else ()
         return (*lacking, check.when) if made is None and check.when is not None else lacking
-    if check.check.lowered is not None and check.lowered is not None and _truth(check.lowered, scope):
-        return min(rule.severity, check.check.lowered.to, key=lambda one: one.rank)
-    return rule.severity
+    return rule.failed(check, lowered=check.lowered is not None and bool(_truth(check.lowered, scope)))
 
 
 def _undecided(
@@ -533,13 +685,26 @@ def _why_missing(path: str, about: _Subject) -> Iterator[str]:
         yield f"{unknown.reason} — {unknown.hint}"
     if unknowns:
         return
-    if root == "cluster":
+    planned = _deferred(about.raw, field_path) if root == "cluster" else None
+    if planned is not None:
+        yield f"`{field_path}` is {planned} — {deferred.HINT}."
+    elif root == "cluster":
         yield (
             f"`{field_path}` is missing from the cluster's data, or is not in its proper form — "
             "list or export the assets again with `--content-type=resource`."
         )
     else:
         yield f"`{path}` is not known."
+
+
+def _deferred(raw: Mapping[str, Json], path: str) -> str | None:
+    # What a Terraform plan leaves open at a path of the cluster's data, or above or below it.
+    found: Any = raw
+    for step in path.replace("[]", "").split("."):
+        if not isinstance(found, dict):
+            break
+        found = found.get(step)
+    return deferred.within(found)
 
 
 def _related(one: str, other: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -35,9 +36,16 @@ _PARAMETER = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
 
 
+PASSES, FAILS, FAILS_LOWERED = range(3)
+
+
 @dataclass(slots=True, eq=False)
 class CompiledCheck:
-    """A check with its expressions compiled."""
+    """A check with its expressions compiled.
+
+    With a loop, `of_all` answers for every element at once, where nothing about any of them is unknown: one
+    of `PASSES`, `FAILS`, `FAILS_LOWERED` for each.
+    """
 
     check: Check
     expect: Expression
@@ -46,6 +54,7 @@ class CompiledCheck:
     loop: Loop | None
     subject: Expression | None
     lowered: Expression | None
+    of_all: Expression | None
 
 
 @dataclass(slots=True, eq=False)
@@ -66,11 +75,11 @@ class CompiledRule:
     evidence: tuple[tuple[str, ...], ...]
 
     def deciding(self) -> Iterator[Expression]:
-        """The expressions that decide about verdict and severity, short of single elements of a list."""
+        """The expressions that decide about verdict and severity."""
         yield self.holds
         if self.when is not None:
             yield self.when
-        yield from (one.lowered for one in self.checks if one.lowered is not None and one.loop is None)
+        yield from (one.lowered for one in self.checks if one.lowered is not None)
 
     def expressions(self) -> Iterator[Expression]:
         """Every expression of the rule."""
@@ -136,6 +145,24 @@ def find_packs(folder: Traversable | FilePath) -> list[Traversable | FilePath]:
             f"there is no `{PACK_FILE}` in this folder", hint="see docs/writing-rules.md", place=str(folder)
         )
     return packs
+
+
+def find_packs_of(paths: Iterable[FilePath]) -> list[Traversable | FilePath]:
+    """The packs that paths mean, each once: of a folder as `find_packs` has it, of a file the one it is in.
+
+    Raises RuleError for a path that means none.
+    """
+    found: dict[str, Traversable | FilePath] = {}
+    for path in paths:
+        if path.is_file() and not (path.parent / PACK_FILE).is_file():
+            raise RuleError(
+                "the file belongs to no rule pack",
+                hint=f"there is no `{PACK_FILE}` beside it; see docs/writing-rules.md",
+                place=str(path),
+            )
+        for pack in [path.parent] if path.is_file() else find_packs(path):
+            found.setdefault(os.path.realpath(str(pack)), pack)
+    return list(found.values())
 
 
 def error_of(problems: list[Problem]) -> RuleError:
@@ -394,7 +421,8 @@ class _Compiler:
             lowered = self._optional(check.lowered.when, (*path, "lowered", "when"), loop)
         if expect is None or message is None:
             return None
-        return CompiledCheck(check, expect, message, when, loop, subject, lowered)
+        of_all = self.environment.combined(_of_all(check)) if loop is not None and not self.failed else None
+        return CompiledCheck(check, expect, message, when, loop, subject, lowered, of_all)
 
     def _optional(self, text: str | None, path: Path, loop: Loop | None = None) -> Expression | None:
         return None if text is None else self._expression(text, "bool", path, loop)
@@ -442,6 +470,15 @@ def _holds(when: str | None, checks: tuple[Check, ...]) -> str:
         body = f"({check.expect}\n)" if check.when is None else f"(!({check.when}\n) || ({check.expect}\n))"
         parts.append(body if check.each is None else f"({check.each}\n).all({check.as_}, {body})")
     return " && ".join(parts)
+
+
+def _of_all(check: Check) -> str:
+    fails = str(FAILS)
+    if check.lowered is not None:
+        fails = f"(({check.lowered.when}\n) ? {FAILS_LOWERED} : {FAILS})"
+    if check.when is not None:
+        fails = f"(({check.when}\n) ? {fails} : {PASSES})"
+    return f"({check.each}\n).map({check.as_}, ({check.expect}\n) ? {PASSES} : {fails})"
 
 
 def _excerpt(text: str, offset: int) -> str:

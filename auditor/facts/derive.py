@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections import Counter
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.facts import (
     flow_logs,
@@ -18,12 +19,21 @@ from auditor.facts import (
 )
 from auditor.facts.index import Index
 from auditor.facts.view import ClusterView
-from auditor.firewall import Analyzer
+from auditor.firewall import Analyzer, shadow
+from auditor.firewall.shadow import Shadows
 from auditor.model.facts import ClusterFacts, NetworkFacts
 
 if TYPE_CHECKING:
-    from auditor.model.facts import NodeClasses, Pods
     from auditor.model.inventory import Cluster, Inventory
+
+
+class Learned(NamedTuple):
+    """What the clusters that a deriver was given mean for networks; it can be pickled."""
+
+    seen: set[str]
+    in_network: Counter[str]
+    hashes: gke_rules.Noted
+    shadows: dict[str, shadow.Seen]
 
 
 class Deriver:
@@ -34,7 +44,8 @@ class Deriver:
         self._hashes = gke_rules.Hashes(self._index)
         self.analyzer = Analyzer(inventory)
         self._seen: set[str] = set()
-        self._in_network: dict[str, list[tuple[Pods, NodeClasses]]] = {}
+        self._shadows = Shadows(self.analyzer, traffic.is_users)
+        self._in_network: Counter[str] = Counter()
 
     def cluster(self, cluster: Cluster) -> ClusterFacts:
         """Everything derived about one cluster. Raises ValueError if the cluster has no data."""
@@ -44,8 +55,7 @@ class Deriver:
         classes = node_classes.derive(view)
         if cluster.entry.name not in self._seen:
             self._seen.add(cluster.entry.name)
-            for key in {one.network for one in classes.classes or () if one.network is not None}:
-                self._in_network.setdefault(key, []).append((ranges, classes))
+            self._in_network.update({one.network for one in classes.classes or () if one.network is not None})
         return ClusterFacts(
             visibility=visibility.derive(view),
             versions=versions.derive(view),
@@ -55,8 +65,19 @@ class Deriver:
             flow_logs=flow_logs.derive(view),
             network=network.derive(view),
             windows=windows.derive(view),
-            traffic=traffic.derive(self.analyzer, ranges, classes),
+            traffic=traffic.derive(self.analyzer, ranges, classes, self._shadows),
         )
+
+    def learned(self) -> Learned:
+        """What the clusters given so far mean for networks, for another deriver of the same inventory."""
+        return Learned(self._seen, self._in_network, self._hashes.noted, self._shadows.seen())
+
+    def learn(self, learned: Learned) -> None:
+        """Take the clusters of another deriver, none of them given to this one, for given."""
+        self._seen |= learned.seen
+        self._in_network.update(learned.in_network)
+        self._hashes.learn(learned.hashes)
+        self._shadows.learn(learned.shadows)
 
     def network(self, key: str) -> NetworkFacts:
         """Everything derived about the network with this key of the inventory.
@@ -75,5 +96,5 @@ class Deriver:
                         self._hashes.note(cluster)
         return NetworkFacts(
             gke_rules=gke_rules.derive(key, self._index, self._hashes),
-            pod_rules=traffic.pod_rules(key, self._index, self.analyzer, self._in_network.get(key, ())),
+            pod_rules=traffic.pod_rules(key, self._index, self._shadows, self._in_network[key]),
         )

@@ -6,7 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from auditor.firewall.repair import repairs
-from auditor.firewall.shadow import shadowed
+from auditor.model import deferred
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
 from auditor.model.inventory import FIREWALL
@@ -14,10 +14,11 @@ from auditor.model.names import canonical, last, project_of
 from auditor.model.traffic import EVERYDAY
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.facts.index import Index
     from auditor.firewall import Analyzer
+    from auditor.firewall.shadow import Shadows
     from auditor.model.facts import NodeClasses, Pods
     from auditor.model.traffic import Box, Decider, ScopeTraffic, TrafficVerdict
 
@@ -25,15 +26,25 @@ _SHOWN = 3
 _EVERY_PORT = "1-65535"
 
 
-def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses) -> PodTraffic:
-    """The firewall analysis of one cluster."""
-    found = analyzer.traffic(pods, classes)
+def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses, shadows: Shadows) -> PodTraffic:
+    """The firewall analysis of one cluster; `shadows` takes in what it tells about single rules."""
+    found = analyzer.traffic(pods, classes, shadows.look)
     same_node = _packets(analyzer, pods, classes, found.same_node)
     any_node = same_node
     if found.any_node is not found.same_node:
         any_node = _packets(analyzer, pods, classes, found.any_node)
     silent = tuple(Evidence(one.asset, one.switch, observed=False) for one in same_node.unlogged or ())
-    return PodTraffic(same_node, any_node, (*found.evidence, *silent), found.unknowns)
+    return PodTraffic(same_node, any_node, (*found.evidence, *silent), _explained(found.unknowns, classes))
+
+
+def _explained(unknowns: tuple[Unknown, ...], classes: NodeClasses) -> tuple[Unknown, ...]:
+    """The unknowns, and what of a Terraform plan leaves the nodes' network open."""
+    if all(one.network is not None for one in classes.classes or ()):
+        return unknowns
+    planned = (
+        Unknown("traffic", one.reason, one.hint) for one in classes.unknowns if deferred.is_about(one.reason)
+    )
+    return (*unknowns, *planned)
 
 
 def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:
@@ -48,6 +59,8 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         for one in scope.deciders
         if one.logging is False and one.asset is not None
     )
+    # Of a planned rule, logging may be known only after apply.
+    doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
     denied = [box for box in scope.denied if box.benign is None]
     changes = repairs(analyzer, pods, classes, scope) if denied else ()
     return PodPackets(
@@ -55,11 +68,19 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         rare_denied=_is_denied(scope.rare),
         everyday_denials=_denials(box for box in denied if box.protocol in EVERYDAY),
         rare_denials=_denials(box for box in denied if box.protocol not in EVERYDAY),
-        unlogged=unlogged if unlogged or scope.verdict != "unknown" else None,
+        unlogged=unlogged if unlogged or (scope.verdict != "unknown" and not doubt) else None,
         repairs=changes,
         repair_commands=tuple(change.command for change in changes if change.command),
+        verdict=None if scope.verdict == "unknown" else scope.verdict,
+        by_protocol=_known(scope.by_protocol),
         analysis=scope,
     )
+
+
+def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, str]:
+    if "unknown" not in by_protocol.values():
+        return by_protocol
+    return {name: verdict for name, verdict in by_protocol.items() if verdict != "unknown"}
 
 
 def _is_denied(verdict: TrafficVerdict) -> bool | None:
@@ -103,9 +124,10 @@ def decider_text(decider: Decider | None) -> str:
         return "a rule that is not known"
     if decider.asset is None:
         return f"the {decider.rule} rule, which nothing overrides"
+    planned = f", planned by {decider.address}" if decider.address else ""
     if decider.stage == "vpc":
         project = project_of(canonical(decider.asset))
-        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project})"
+        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project}{planned})"
     kind = {
         "hierarchical": "hierarchical firewall policy",
         "system": "system firewall policy",
@@ -113,8 +135,8 @@ def decider_text(decider: Decider | None) -> str:
         "network_regional": "regional network firewall policy",
     }.get(decider.stage, decider.stage)
     # A policy's rule has no name but what its description says.
-    named = f'"{decider.rule}" ' if decider.rule else ""
-    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)})"
+    place = f"rule {decider.priority} of the {kind} {last(decider.asset)}{planned}"
+    return f'"{decider.rule}" ({place})' if decider.rule else place
 
 
 def _logging_command(decider: Decider) -> str:
@@ -142,27 +164,30 @@ def _listed(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def pod_rules(
-    key: str, index: Index, analyzer: Analyzer, clusters: Sequence[tuple[Pods, NodeClasses]]
-) -> PodRules:
+def is_users(name: str) -> bool:
+    """Whether a VPC rule is the user's to change, and not one that GKE made."""
+    return not name.startswith(("gke-", "gk3-"))
+
+
+def pod_rules(key: str, index: Index, shadows: Shadows, clusters: int) -> PodRules:
     """The rules of the network with this key that earlier rules keep from deciding any Pod packet.
 
-    Rules that GKE made are left out: nobody can change them. Needs every cluster that may use the network.
+    `clusters` is how many use the network; `shadows` has seen them all. Rules that GKE made are left out.
     """
     inventory = index.inventory
     gap = index.clusters_gap()
     if gap is not None:
         reason = f"Not every cluster that may use the network was read: {gap.reason.rstrip('.')}."
-        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
+        return PodRules(clusters, None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
     project = project_of(key)
     if key not in inventory.effective and not inventory.coverage.read(FIREWALL, project):
         missing = inventory.coverage.why_not(FIREWALL, project)
         reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
-        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
+        return PodRules(clusters, None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
     found = tuple(
         ShadowedRule(one.asset, one.name, one.priority, _some(decider_text(by) for by in one.by))
-        for one in shadowed(analyzer, key, clusters)
-        if one.by and not one.name.startswith(("gke-", "gk3-"))
+        for one in shadows.found(key)
+        if one.by and is_users(one.name)
     )
     evidence = tuple(Evidence(one.asset, "priority", one.priority) for one in found)
-    return PodRules(len(clusters), found, evidence)
+    return PodRules(clusters, found, evidence)

@@ -47,8 +47,8 @@ def load(
     a cluster (full resource name or `project/location/name`) with a file of what kubectl printed for it.
     `complete` is the user's word that the files hold every asset of the organisation. With `strict`, a
     malformed line or element is an error. `progress` is called about once a megabyte with the number of bytes
-    read so far. Raises `SourceError` for a source that cannot be read to its end or is of no known kind, and
-    `AuditorError` for a live scope of which nothing can be read.
+    read so far. Raises `SourceError` for a source that cannot be read to its end or parsed at all, and if
+    none is of a known kind, and `AuditorError` for a live scope of which nothing can be read.
     """
     builder = Builder()
     with _collector_off(), ExitStack() as stack:
@@ -59,6 +59,8 @@ def load(
                 progress(done + count)
 
         seen: set[tuple[int, int] | str] = set()
+        useful = False
+        useless: SourceError | None = None
         for source in _ordered(sources):
             passed: list[tuple[str, str]] = []
             if isinstance(source, tuple):
@@ -83,16 +85,20 @@ def load(
                 try:
                     done += files.read(file, recogniser, tick)
                     recogniser.end()
-                    read_any = True
+                    read_any = useful = True
                 except files.UnusableError as error:
-                    if file.explicit or strict:
+                    if strict or (file.explicit and not isinstance(error, files.UnknownKindError)):
                         raise
                     failed = failed or error
-                    if isinstance(error, files.EmptyFileError):
+                    if isinstance(error, files.EmptyFileError | files.BrokenFileError):
                         builder.hole(ANY, ANY, file.label)
                     builder.gaps.append(Gap(error.place or file.label, None, error.message, error.hint))
             if failed is not None and not read_any:
-                raise failed
+                if not isinstance(failed, files.UnknownKindError):
+                    raise failed
+                useless = useless or failed
+        if useless is not None and not useful:
+            raise useless
         for cluster, path in kubernetes:
             for file in files.find(path)[0]:
                 recogniser = Recogniser(file.label, builder, strict=True, cluster=cluster)

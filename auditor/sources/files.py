@@ -52,8 +52,16 @@ class UnusableError(SourceError):
     """The file is none that this program reads. Beside others in a folder, that is a gap and no error."""
 
 
+class UnknownKindError(UnusableError):
+    """The file can be parsed and holds nothing of a known kind. Beside other sources that is a gap too."""
+
+
 class EmptyFileError(UnusableError):
     """The file is empty: it is not known what it should have held."""
+
+
+class BrokenFileError(UnusableError):
+    """The file's text breaks off, or makes no sense from somewhere on: what follows is not known."""
 
 
 class Sink(Protocol):
@@ -430,11 +438,11 @@ class _Cutter:
         while self._skip():
             self._value(self._line_number(), self._sink.document)
 
-    def _broken(self, number: int, mark: str) -> SourceError:
+    def _broken(self, number: int, mark: str) -> BrokenFileError:
         found = (
             f"then {mark!r} where a comma or the end of the array is due" if mark else "then the file ends"
         )
-        return SourceError(
+        return BrokenFileError(
             f"the array can be followed up to its element {number}, {found}",
             hint=f"check the file from line {self._line_number()} on; {_DOWNLOAD_AGAIN}",
             place=f"{self._label}:{self._line_number()}",
@@ -532,7 +540,7 @@ class _Cutter:
             else _why(cast("ValueError", error))
         )
         if end is None:
-            raise SourceError(
+            raise BrokenFileError(
                 f"cannot be parsed: {why[:1].lower()}{why[1:]}",
                 hint=f"check the file there; {_DOWNLOAD_AGAIN}",
                 place=f"{self._label}:{self._line_number()}",
@@ -558,7 +566,15 @@ def _yaml(label: str, stream: io.BufferedReader[Any], sink: Sink) -> None:
             hint="have kubectl print JSON: -o json",
             place=label,
         )
-    for number, value in _yaml_documents(label, text):
+    documents = _yaml_documents(label, text)
+    if not any(isinstance(value, dict | list) for _, value in documents):
+        # Any text at all is a YAML scalar.
+        raise UnusableError(
+            "is neither JSON nor YAML: it holds no object",
+            hint="give JSON as Cloud Asset Inventory or gcloud writes it, or YAML as kubectl prints it",
+            place=f"{label}:{documents[0][0]}" if documents else label,
+        )
+    for number, value in documents:
         if value is not None:
             sink.document(number, value)
 

@@ -12,7 +12,8 @@ from auditor.model.inventory import Gap
 from auditor.model.names import canonical, path, project_of
 from auditor.sources import kubernetes, snapshot
 from auditor.sources.coverage import ANY
-from auditor.sources.files import UnusableError
+from auditor.sources.files import UnknownKindError, UnusableError
+from auditor.sources.terraform import document as terraform
 
 if TYPE_CHECKING:
     from auditor.model.evidence import Json
@@ -45,8 +46,8 @@ _AGGREGATED = {
     "compute#firewallPoliciesScopedList": "firewallPolicies",
 }
 _KNOWN = (
-    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, or a "
-    "snapshot of `gke-auditor collect`"
+    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, what "
+    "`terraform show -json` prints, or a snapshot of `gke-auditor collect`"
 )
 
 
@@ -171,7 +172,8 @@ class Recogniser:
     def end(self) -> None:
         """The file has been read.
 
-        Raises `UnusableError` if it held nothing of a known kind, `SourceError` if it is a cut snapshot.
+        Raises `UnknownKindError` if it held nothing of a known kind, `UnusableError` if nothing in it could
+        be parsed, `SourceError` if it is a cut snapshot.
         """
         if self._check is not None:
             raise self._check.cut_short()
@@ -189,10 +191,10 @@ class Recogniser:
         if self._malformed:
             place, why = self._malformed[0]
             more = f", and {len(self._malformed) - 1} more" if len(self._malformed) > 1 else ""
-            raise SourceError(
+            raise UnusableError(
                 f"nothing in the file can be parsed: {why}{more}", hint=f"give {_KNOWN}", place=place
             )
-        raise UnusableError(
+        raise UnknownKindError(
             "is of no known kind",
             hint=f"give {_KNOWN}",
             place=self._unknown[0] if self._unknown else self.label,
@@ -223,6 +225,15 @@ class Recogniser:
         if isinstance(kind, str) and kind.startswith(snapshot.FAMILY):
             self._snapshot(number, value)
             return True
+        if terraform.is_document(value):
+            self.builder.plans.append(terraform.read(value, self.place(number)))
+            return True
+        if terraform.is_raw_state(value):
+            raise UnusableError(
+                "is a state file as Terraform stores it, whose format is no interface",
+                hint="print it: terraform show -json > state.json, and give that file",
+                place=self.label,
+            )
         if isinstance(value.get("assets"), list):
             return self._page(number, value)
         if isinstance(value.get("clusters"), list) and "name" not in value:
@@ -257,6 +268,9 @@ class Recogniser:
             self.builder.open_pages += 1
         else:
             self.builder.last_pages += 1
+        time = value.get("readTime") or value.get("read_time")
+        if isinstance(time, str):
+            self.builder.read_times.append(time)
         self._items(number, cast("list[Json]", value["assets"]), None)
         return True
 

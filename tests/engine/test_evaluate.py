@@ -4,12 +4,14 @@ import hashlib
 import shlex
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor import bundled
+from auditor.engine import evaluate
 from auditor.engine.evaluate import Judge, fingerprint
 from auditor.engine.load import LoadedPack, load_pack
 from auditor.engine.result import Result, Severity, Verdict
@@ -107,14 +109,14 @@ def test_results_carry_that_fingerprint(tmp_path: Path) -> None:
         assert result.fingerprint == fingerprint(result.rule, NAME, result.subject)
 
 
-@pytest.mark.parametrize("status", ["RUNNING", "RECONCILING", "DEGRADED", None, "STATUS_UNSPECIFIED"])
+@pytest.mark.parametrize("status", ["RUNNING", "RECONCILING", "DEGRADED", None, ""])
 def test_a_running_cluster_is_judged_and_an_absent_status_counts_as_running(status: str | None) -> None:
     results = JUDGE.cluster(REF, {**DATA, "status": status}, facts())
     others = [one.rule for one in results if one.verdict is not Verdict.PASS]
     assert others == ["same-node-traffic-would-be-denied"], "which asks about clusters with visibility off"
 
 
-@pytest.mark.parametrize("status", ["PROVISIONING", "STOPPING", "ERROR", "running"])
+@pytest.mark.parametrize("status", ["STATUS_UNSPECIFIED", "PROVISIONING", "STOPPING", "ERROR", "running"])
 def test_a_cluster_in_another_state_is_not_judged(status: str) -> None:
     results = JUDGE.cluster(REF, {**DATA, "status": status}, facts(visibility=unknown_visibility()))
     assert {result.verdict for result in results} == {Verdict.NOT_APPLICABLE}
@@ -170,7 +172,7 @@ def test_a_missing_field_without_a_reason_of_its_own_is_named(tmp_path: Path) ->
     assert result.verdict is Verdict.UNKNOWN
     assert "`networkConfig` is missing" in result.reasons[0]
     bare = pack(tmp_path / "q", rule(expect="network.mtu == 1"))
-    about = facts(network=ClusterNetwork(None, None, None, None, ()))
+    about = facts(network=ClusterNetwork(None, None, None, None, None, ()))
     assert one(bare, about=about).reasons == ("`network.mtu` is not known.",)
 
 
@@ -377,7 +379,7 @@ def any_facts(draw: st.DrawFn) -> ClusterFacts:
         versions=Versions(draw(MAYBE), draw(pools), ()),
         masquerade=Masquerade("b", None, draw(st.none() | gaps.map(tuple)), ()),
         flow_logs=FlowLogs(draw(st.none() | subnets.map(tuple)), ()),
-        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), ()),
+        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), None, ()),
         windows=WindowsPools(draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)), ()),
     )
 
@@ -464,6 +466,14 @@ def test_what_a_judge_remembers_is_what_it_would_say_anew(about: ClusterFacts) -
         assert (result.verdict is Verdict.UNKNOWN) == bool(result.reasons)
         assert (result.verdict is Verdict.FAIL) == (result.remediation is not None)
     assert len({(one.rule, one.subject) for one in anew}) == len(anew)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_facts())
+def test_elements_that_are_judged_together_are_judged_as_they_are_one_by_one(about: ClusterFacts) -> None:
+    together = Judge([BUNDLED]).cluster(REF, DATA, about)
+    with patch.object(evaluate, "_outline_of_elements", return_value=None):
+        assert Judge([BUNDLED]).cluster(REF, DATA, about) == together
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(

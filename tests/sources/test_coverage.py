@@ -344,3 +344,27 @@ def test_hostile_names_are_quoted_in_commands() -> None:
     config = {"network": "projects/p; rm -rf ~/global/networks/n'; id #"}
     (gap,) = _gaps(from_assets([make.cluster("a", networkConfig=config)]), model.NETWORK)
     assert "'p; rm -rf ~'" in gap.hint
+
+
+def test_a_type_that_is_there_but_not_of_the_whole_organization_is_not_called_absent() -> None:
+    assets = [one for one in make.organisation() if one["assetType"] != model.ORGANIZATION]
+    for kind, project in ((model.FIREWALL_POLICY, "host"), (model.CLUSTER, "")):
+        gap = from_assets(assets).coverage.why_not(kind, project)
+        assert "does not hold the asset of" in gap.reason
+        assert model.ORGANIZATION in gap.hint
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_what_a_snapshot_could_not_read_stays_unread_beside_an_export(tmp_path: Path, complete: bool) -> None:
+    gaps = tuple(
+        Gap("projects/host", kind, "PERMISSION_DENIED", "ask for it")
+        for kind in (model.FIREWALL, model.FIREWALL_POLICY, model.CLUSTER)
+    )
+    _snapshot(tmp_path / "s", make.organisation(), gaps=gaps)
+    export = make.write(tmp_path / "e", make.ndjson(make.organisation()))
+    coverage = load([str(tmp_path / "s"), export], complete=complete).coverage
+    assert not coverage.read(model.FIREWALL, "host")
+    assert coverage.read(model.FIREWALL, "svc") is True
+    assert not coverage.hierarchy_read("host")
+    assert not coverage.every_cluster_read()
+    assert coverage.why_not(model.FIREWALL, "host").reason == "PERMISSION_DENIED"
