@@ -438,8 +438,26 @@ def test_projects_that_refuse_their_clusters_are_one_gap(emulator: Emulator, tmp
     assert code == 3
     assert gap["asset_type"] is None
     assert "container.clusters.list" in gap["reason"]
-    assert "--no-cluster-api" in gap["hint"]
-    assert collect(tmp_path, "--no-cluster-api")[0] == 0
+    assert "--cluster-api=never" in gap["hint"]
+    assert collect(tmp_path, "--cluster-api=never")[0] == 0
+
+
+def test_of_many_projects_only_those_with_incomplete_clusters_are_asked_about(
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("auditor.sources.live.clusters.MANY", 2)
+    for project in ("p1", "p2"):
+        emulator.add(make.cluster("ordinary", project=project))
+    emulator.add(make.cluster("bare", project="p3", data={"name": "bare"}))
+    assert collect(tmp_path)[0] == 0
+    assert [one.parent for one in emulator.of("ListClusters")] == ["projects/p3/locations/-"]
+    assert "note: 3 projects are not compared" in capsys.readouterr().err
+    assert collect(tmp_path, "--cluster-api=always")[0] == 0
+    assert len(emulator.of("ListClusters")) == 1 + 4
+    assert "note" not in capsys.readouterr().err
 
 
 def test_the_api_fills_in_what_the_inventory_lacks(emulator: Emulator, tmp_path: Path) -> None:
