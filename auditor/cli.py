@@ -494,8 +494,8 @@ class _Selection:
     "--cluster-api",
     type=click.Choice(("auto", "always", "never")),
     default="auto",
-    help="Compare with the Kubernetes Engine API, a call for each project with clusters. Default: auto, which "
-    "is up to 500 projects.",
+    help="Compare with the Kubernetes Engine API, a call for each project with clusters. Default: auto, "
+    "which is up to 500 projects.",
 )
 @click.option(
     "--rate",
