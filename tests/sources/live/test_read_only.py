@@ -85,7 +85,7 @@ def test_operations_too_are_refused(emulator: Emulator) -> None:
 
 
 def test_nothing_else_in_the_package_speaks_to_a_network() -> None:
-    """Sessions and channels to the cloud are made in two modules; all else goes through what these let pass."""
+    """Sessions and channels to the cloud are made in two modules; all else goes through these."""
     package = Path(auditor.__file__).parent
     makers = re.compile(
         r"\b(requests\.(get|post|put|patch|delete|request|Session)|urlopen|http\.client|AuthorizedSession|socket\.(socket|create_connection))"
