@@ -33,6 +33,8 @@ _TYPES = {
     "google_compute_network": model.NETWORK,
     "google_compute_subnetwork": model.SUBNETWORK,
     "google_compute_firewall": model.FIREWALL,
+    "google_compute_firewall_policy": model.FIREWALL_POLICY,
+    "google_compute_firewall_policy_with_rules": model.FIREWALL_POLICY,
     "google_compute_network_firewall_policy": model.FIREWALL_POLICY,
     "google_compute_network_firewall_policy_with_rules": model.FIREWALL_POLICY,
     "google_compute_region_network_firewall_policy": model.FIREWALL_POLICY,
@@ -94,6 +96,8 @@ class Declared:
 def asset_of(name: str) -> Asset | None:
     """What a resource is known by, from its full name or canonical reference; None for other types."""
     reference = canonical(name)
+    if reference.startswith("locations/global/firewallPolicies/"):
+        return Asset(model.FIREWALL_POLICY, "", "global", last(reference), "")
     for pattern, kind in _ASSETS:
         found = pattern.fullmatch(reference)
         if found is None:
@@ -250,6 +254,9 @@ def _resource(
             location = module.provided(block, "region") if kind.startswith("google_compute") else UNKNOWN
     project = module.argument(block, "project", evaluation)
     name = module.argument(block, "name", evaluation)
+    if kind.startswith("google_compute_firewall_policy"):
+        # Hierarchical policies are known by a number that the API gives them.
+        name = UNKNOWN
     if name is UNKNOWN and "name_prefix" in block.attributes:
         prefix = evaluation.value(block.attributes["name_prefix"])
         name = Partial((prefix, None)) if isinstance(prefix, str) else UNKNOWN

@@ -353,3 +353,62 @@ def test_hostile_configurations_end_in_nothing(tmp_path: Path, text: str) -> Non
     cluster = 'resource "google_container_cluster" "x" {\n  name = local.a0\n  project = local.a\n}\n'
     (tmp_path / "main.tf").write_text(text + cluster, encoding="utf-8", errors="replace")
     Configurations([str(tmp_path)])
+
+
+def test_a_comment_property_of_a_json_block_waives(scan: Scan) -> None:
+    block = {
+        "//": "gke-auditor: waive intranode-visibility-disabled reason=pilot owner=a expires=2027-01-01",
+        "project": "svc",
+        "name": "main",
+        "location": "europe-west1",
+    }
+    scan.write("main.tf.json", json.dumps({"resource": {"google_container_cluster": {"main": block}}}))
+    report = scan.run()
+    assert finding(report, "intranode-visibility-disabled")["waiver"]["reason"] == "pilot"
+
+
+def test_providers_that_are_handed_to_a_module_are_all_it_has(scan: Scan) -> None:
+    (scan.folder / "infra" / "gke").mkdir()
+    scan.write(
+        "gke/main.tf",
+        'resource "google_container_cluster" "x" {\n  name = "main"\n  location = "europe-west1"\n}\n',
+    )
+    providers = (
+        'provider "google" {\n  project = "other"\n}\n\n'
+        'provider "google" {\n  alias = "svc"\n  project = "svc"\n}\n'
+    )
+    call = 'module "gke" {\n  source = "./gke"\n  providers = {\n    google = google.svc\n  }\n}\n'
+    scan.write("main.tf", providers + call)
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"]
+    assert [(one["address"], one["certainty"]) for one in found] == [
+        ("module.gke.google_container_cluster.x", "configuration")
+    ]
+    scan.write("main.tf", providers + call.replace("google = google.svc", "google-beta = google.svc"))
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"]
+    assert [one["certainty"] for one in found] == ["candidate"]
+
+
+def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
+    scan.write(
+        "main.tf",
+        'resource "google_compute_firewall_policy" "org" {\n'
+        '  parent     = "organizations/99"\n  short_name = "org"\n}\n',
+    )
+    policy = make.change("google_compute_firewall_policy.org", {"name": "4711", "parent": "organizations/99"})
+    rule = make.change(
+        "google_compute_firewall_policy_rule.deny",
+        {
+            "firewall_policy": "4711", "priority": 1, "direction": "EGRESS", "action": "deny",
+            "match": [{"dest_ip_ranges": ["10.0.0.0/8"], "layer4_configs": [{"ip_protocol": "all"}]}],
+        },
+    )  # fmt: skip
+    attached = make.change(
+        "google_compute_firewall_policy_association.org",
+        {"name": "org", "firewall_policy": "4711", "attachment_target": "organizations/99"},
+    )
+    report = scan.run(documents=(make.plan(policy, rule, attached),))
+    found = finding(report, "same-node-traffic-would-be-denied")["declarations"]
+    assert [(one["address"], one["certainty"]) for one in found] == [
+        ("google_compute_firewall_policy.org", "state")
+    ]
+    assert "google_compute_firewall_policy_rule" in found[0]["fix"]
