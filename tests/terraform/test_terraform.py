@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.cli import cli
@@ -15,9 +17,9 @@ from auditor.reporting import check_sarif
 from auditor.terraform.mapping import Configurations
 from tests.sources.terraform import plans as make
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+)
 MAIN = """\
 resource "google_compute_network" "vpc" {
   project = "host"
@@ -79,6 +81,7 @@ class Scan:
             cli(self.arguments)
         self.code = exited.value.code
         found: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
+        SCHEMA.validate(found)
         return found
 
 
@@ -161,6 +164,55 @@ def test_the_missing_rule_comes_behind_the_rule_that_decides(scan: Scan) -> None
     assert Configurations(["infra"]).gaps == []
     (scan.folder / "infra" / "firewall.tf").write_text(mended)
     assert Configurations(["infra"]).gaps == []
+
+
+def test_the_demo_is_told_what_a_plan_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = "projects/mrd-net-prod/global/networks/prod-vpc"
+    values = make.firewall(project="mrd-net-prod", network=network, deny=[{"protocol": "all"}])
+    Path("plan.json").write_text(
+        json.dumps(make.plan(make.change("module.net.google_compute_firewall.deny", values)))
+    )
+    report = {}
+    for name, sources in (("before", ["demo"]), ("after", ["demo", "plan.json"])):
+        with pytest.raises(SystemExit):
+            cli(["scan", *sources, "--quiet", "--now", "2026-11-22", "--output", f"json={name}.json"])
+        report[name] = json.loads(Path(f"{name}.json").read_text())
+        SCHEMA.validate(report[name])
+    ready = {one["name"] for one in report["before"]["clusters"] if one["readiness"] == "ready"}
+    hit = [
+        one
+        for one in report["after"]["clusters"]
+        if one["name"] in ready and one["network"]["network"] == network
+    ]
+    assert len(hit) == 3
+    for cluster in hit:
+        assert cluster["readiness"] == "blocked"
+        same_node = cluster["traffic"]["same_node"]
+        deciders = {one["decided_by"].get("address") for one in same_node["denied"] if "benign" not in one}
+        assert deciders == {"module.net.google_compute_firewall.deny"}
+        assert same_node["repairs"][0]["terraform"].startswith('resource "google_compute_firewall"')
+    told = [
+        one
+        for one in report["after"]["results"]
+        if one["rule"] == "same-node-traffic-would-be-denied"
+        and one["resource"]["name"] in ready
+        and one["verdict"] == "fail"
+    ]
+    assert [one["declarations"] for one in told] == [
+        [
+            {
+                "asset": "//compute.googleapis.com/projects/mrd-net-prod/global/firewalls/deny-egress",
+                "address": "module.net.google_compute_firewall.deny",
+                "certainty": "plan",
+                "file": None,
+                "start_line": None,
+                "end_line": None,
+                "action": "create",
+                "fix": None,
+            }
+        ]
+    ] * 3
 
 
 def test_flow_logs_are_turned_on_in_the_subnetworks_block(scan: Scan) -> None:
