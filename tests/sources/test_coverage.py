@@ -167,6 +167,44 @@ def test_the_scope_of_a_snapshot_covers_what_is_below_it(scope: str, tmp_path: P
     assert inventory.coverage.every_cluster_read() is (scope == make.ORGANIZATION)
 
 
+def test_what_a_snapshot_listed_outside_its_scope_counts_there(tmp_path: Path) -> None:
+    inventory = _snapshot(
+        tmp_path,
+        make.organisation(),
+        scopes=("projects/svc",),
+        asset_types=frozenset({model.CLUSTER}),
+        listed=(("projects/host", frozenset({model.FIREWALL})),),
+    )
+    assert inventory.coverage.read(model.FIREWALL, "host")
+    assert not inventory.coverage.read(model.FIREWALL, "svc")
+    assert not inventory.coverage.read(model.NETWORK, "host")
+    assert not inventory.coverage.read(model.FIREWALL, "")
+
+
+def test_the_policies_above_a_project_were_read_where_a_snapshot_says_so(tmp_path: Path) -> None:
+    for hierarchies in ((), (make.ORGANIZATION,), ("organizations/98",)):
+        inventory = _snapshot(
+            tmp_path,
+            make.organisation(),
+            scopes=("projects/svc",),
+            asset_types=frozenset({model.FIREWALL_POLICY}),
+            hierarchies=hierarchies,
+        )
+        assert inventory.coverage.hierarchy_read("svc") is (make.ORGANIZATION in hierarchies)
+        assert not inventory.coverage.every_cluster_read()
+
+
+def test_kubernetes_objects_are_listed_for_the_clusters_that_a_snapshot_names(tmp_path: Path) -> None:
+    inventory = _snapshot(
+        tmp_path,
+        make.organisation(),
+        asset_types=frozenset({model.CLUSTER}),
+        listed=((make.cluster("a")["name"], frozenset({model.DAEMON_SET})),),
+    )
+    listed = {one.short_name: inventory.decode(one).kubernetes.listed for one in inventory.clusters}
+    assert listed == {"a": {"DaemonSet"}, "b": set()}
+
+
 def test_a_project_outside_any_organization_has_nothing_above_it(tmp_path: Path) -> None:
     alone = {**make.cluster("a"), "ancestors": ["projects/1234"]}
     assert _snapshot(tmp_path, [alone], scopes=("projects/svc",)).coverage.hierarchy_read("svc")
