@@ -186,9 +186,9 @@ class Builder:
                     self._put(kind, key, one)
         if not share:
             return
-        for name in ("gaps", "headers", "answers", "documents"):
+        for name in ("gaps", "headers", "read_times", "answers", "documents", "plans"):
             getattr(self, name).extend(share[name])
-        for name in ("listed", "pool_lists", "exported"):
+        for name in ("listed", "pool_lists", "exported", "organizations"):
             getattr(self, name).update(share[name])
         for name in ("open_pages", "last_pages", "other"):
             setattr(self, name, getattr(self, name) + share[name])
