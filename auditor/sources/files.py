@@ -43,6 +43,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = " \t\r\n"
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
+_WORD = re.compile(r'[^,"{}\[\]]+(?=[,\]])')
 _YAML_DEPTH = 200
 _YAML_SIZE = 64 << 20
 _DOWNLOAD_AGAIN = "read it from its source again; a download or an upload was cut short"
@@ -82,8 +83,8 @@ class Sink(Protocol):
     def end_of_array(self) -> None:
         """The top-level array is complete."""
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -448,7 +449,7 @@ def _take_line(number: int, line: bytes, sink: Sink) -> None:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         if line.strip():
-            sink.malformed(number, _why(error), line)
+            sink.malformed(number, number, _why(error), line)
         return
     sink.line(number, value, line)
 
@@ -485,12 +486,14 @@ class _Cutter:
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._in_array = False
 
     def array(self) -> None:
         """Hand over the elements of an array, then whatever values follow it."""
         self._skip()
         self._at += 1
         self._sink.array()
+        self._in_array = True
         number = 0
         if self._skip() == "]":
             self._at += 1
@@ -505,6 +508,7 @@ class _Cutter:
                 if mark != ",":
                     raise self._broken(number, mark)
                 self._skip()
+        self._in_array = False
         self._sink.end_of_array()
         self.documents()
 
@@ -580,13 +584,19 @@ class _Cutter:
                 continue
             break
         raw = self._text[self._at : end]
-        self._at = end
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            self._sink.malformed(number, _why(error), raw.encode("utf-8", "replace"))
+            self._malformed(number, end, _why(error))
             return
+        self._at = end
         take(number, value)
+
+    def _malformed(self, number: int, end: int, why: str) -> None:
+        raw = self._text[self._at : end].encode("utf-8", "replace")
+        line = self._line_number()
+        self._at = end
+        self._sink.malformed(number, line, why, raw)
 
     def _unfinished(self) -> bool:
         return self._balance() is None
@@ -608,7 +618,13 @@ class _Cutter:
 
     def _pass_over(self, number: int, error: Exception) -> None:
         """Leave out a value that is no JSON: up to where its brackets balance, or there is no way on."""
-        end = self._balance() if self._text[self._at : self._at + 1] in ("{", "[") else None
+        end = None
+        if self._text[self._at : self._at + 1] in ("{", "["):
+            end = self._balance()
+        elif self._in_array:
+            # A bare word: it ends where the next element or the array's end is due.
+            word = _WORD.match(self._text, self._at)
+            end = word.end() if word is not None else None
         why = (
             "it is nested too deeply"
             if isinstance(error, RecursionError)
@@ -620,9 +636,7 @@ class _Cutter:
                 hint=f"check the file there; {_DOWNLOAD_AGAIN}",
                 place=f"{self._label}:{self._line_number()}",
             ) from error
-        raw = self._text[self._at : end]
-        self._at = end
-        self._sink.malformed(number, why[:1].lower() + why[1:], raw.encode("utf-8", "replace"))
+        self._malformed(number, end, why[:1].lower() + why[1:])
 
 
 def _yaml(label: str, stream: io.BufferedReader[Any], sink: Sink) -> None:

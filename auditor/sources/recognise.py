@@ -151,28 +151,31 @@ class Recogniser:
             self._complete(self._array)
         self._in_array = False
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
         if self._check is not None:
             self._check.line(raw)
         kind = _TYPE.search(raw)
         project = _NAME.search(raw)
-        place = self.place(number)
+        place = f"{self.label}:{line}"
+        told = f"element {number} cannot be parsed: {why}" if self._in_array else f"cannot be parsed: {why}"
         if self.strict:
             raise SourceError(
-                f"cannot be parsed: {why}",
+                told,
                 hint="mend it, or leave out --strict to have it reported as a gap",
                 place=place,
             )
         self._malformed.append((place, why))
         asset_type = kind[1].decode("utf-8", "replace") if kind else ANY
-        self.builder.lost(
-            self,
-            number,
-            f"cannot be parsed: {why}",
-            asset_type,
-            project[1].decode("utf-8", "replace") if kind and project else ANY,
-            "read it from its source again; what it held is treated as unknown",
+        owner = project[1].decode("utf-8", "replace") if kind and project else ANY
+        self.builder.hole(asset_type, owner, place)
+        self.builder.gaps.append(
+            Gap(
+                place,
+                None if asset_type == ANY else asset_type,
+                told,
+                "read it from its source again; what it held is treated as unknown",
+            )
         )
 
     def seen(self) -> tuple[int, list[str], list[tuple[str, str]]]:
