@@ -10,7 +10,7 @@ from auditor.errors import SourceError
 from auditor.model import inventory as model
 from auditor.model.inventory import Gap
 from auditor.model.names import canonical, path, project_of
-from auditor.sources import kubernetes, snapshot
+from auditor.sources import kubernetes, snapshot, wording
 from auditor.sources.coverage import ANY
 from auditor.sources.files import UnknownKindError, UnusableError
 from auditor.sources.terraform import document as terraform
@@ -39,6 +39,9 @@ _LINKS = (
         model.FIREWALL_POLICY,
     ),
 )
+_NAMED = 20
+"""How many places one gap names."""
+
 _LISTS = {f"{kind}List": asset_type for kind, asset_type in _KINDS.items()}
 _AGGREGATED = {
     "compute#subnetworkAggregatedList": "subnetworks",
@@ -200,9 +203,9 @@ class Recogniser:
             if self._unknown:
                 self.builder.gaps.append(
                     Gap(
-                        self.label,
+                        self.label if len(self._unknown) > 1 else self._unknown[0],
                         None,
-                        f"values of no known kind: {', '.join(self._unknown)}",
+                        f"values of no known kind: {wording.some(self._unknown, _NAMED)}",
                         f"give {_KNOWN}",
                     )
                 )
