@@ -62,7 +62,8 @@ class WholeError(Exception):
 class _List:
     """A list that is being read: what it holds of which projects, if it is a gcloud list.
 
-    `sound` is False once an item of it could not be recognised: then it is not known to be complete.
+    `sound` is False once an item of it could not be recognised, or is none that gcloud lists: then it is not
+    known to be complete. Neither is a list of several kinds, which no command prints.
     """
 
     sound: bool = True
@@ -227,7 +228,11 @@ class Recogniser:
     def _value(self, number: int, value: Object, inside: _List | None) -> None:
         if self.cluster is not None:
             self._evidence(number, value)
-        elif self.builder.asset(self, number, value) or self._other(number, value, inside):
+        elif self.builder.asset(self, number, value):
+            self._good += 1
+            if inside is not None:
+                inside.sound = False
+        elif self._other(number, value, inside):
             self._good += 1
         else:
             self._unrecognised(number, value, inside)
@@ -243,6 +248,14 @@ class Recogniser:
         self.builder.document(self.label, self.place(number), value, self.cluster)
 
     def _other(self, number: int, value: Object, inside: _List | None) -> bool:
+        if self._resource(number, value, inside):
+            return True
+        if inside is not None:
+            inside.sound = False
+        return self._answer(number, value)
+
+    def _answer(self, number: int, value: Object) -> bool:
+        """Whole answers: a snapshot's header, a page, lists of the APIs, what kubectl prints."""
         kind = value.get("kind")
         if isinstance(kind, str) and kind.startswith(snapshot.FAMILY):
             self._snapshot(number, value)
@@ -271,7 +284,7 @@ class Recogniser:
         if kubernetes.is_object(value):
             self.builder.document(self.label, self.place(number), value)
             return True
-        return self._resource(number, value, inside)
+        return False
 
     def _snapshot(self, number: int, value: Object) -> None:
         if self.part:
@@ -380,7 +393,8 @@ class Recogniser:
         )
 
     def _complete(self, inside: _List) -> None:
-        if inside.sound:
+        kinds = {kind for kind, _ in inside.holds} | ({model.NODE_POOL} if inside.pools_of else set())
+        if inside.sound and len(kinds) == 1:
             self.builder.listed |= inside.holds
             self.builder.pool_lists |= inside.pools_of
 
