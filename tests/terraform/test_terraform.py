@@ -461,6 +461,16 @@ def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
     report = scan.run(documents=(make.plan(policy, rule, attached),))
     found = finding(report, "same-node-traffic-would-be-denied")["declarations"]
     assert [(one["address"], one["certainty"]) for one in found] == [
-        ("google_compute_firewall_policy.org", "state")
+        ("google_compute_firewall_policy_rule.deny", "plan"),
+        ("google_compute_firewall_policy.org", "state"),
     ]
-    assert "google_compute_firewall_policy_rule" in found[0]["fix"]
+    assert "google_compute_firewall_policy_rule" in found[1]["fix"]
+    block = 'resource "google_compute_firewall_policy_rule" "deny" {\n  priority = 1\n}\n'
+    scan.write("rules.tf", block)
+    report = scan.run(documents=(make.plan(policy, rule, attached),))
+    found = finding(report, "same-node-traffic-would-be-denied")["declarations"]
+    # The new rule belongs behind the one that denies.
+    assert [(one["address"], one["certainty"], bool(one["fix"])) for one in found] == [
+        ("google_compute_firewall_policy_rule.deny", "state", True),
+        ("google_compute_firewall_policy.org", "state", False),
+    ]
