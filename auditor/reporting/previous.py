@@ -10,6 +10,7 @@ import gzip
 import tempfile
 import zlib
 from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
@@ -34,11 +35,18 @@ _CLUSTERS: Final = b'"clusters":[\n'
 _RESULTS: Final = b'"results":[\n'
 _NEXT: Final = b'],"results":[\n'
 _NONE: Final = b'],"results":[]}\n'
-_ABSENT: Final = b'"absent"}'
 _INVOCATIONS: Final = b'],"invocations":['
+_VERDICTS: Final = (
+    b'","verdict":"',
+    frozenset((b'pass"', b"unkno", b"not_a")),
+    (b'"baseline":null}', b'"baseline":null}\n'),
+)
+_KINDS: Final = (b'","kind":"', frozenset((b'pass"', b'open"', b"notAp")), (b"}",))
 _QUIET: Final = {
-    "json": (b'","verdict":"', frozenset((b'pass"', b"unkno", b"not_a"))),
-    "sarif-full": (b'","kind":"', frozenset((b'pass"', b'open"', b"notAp"))),
+    # In lines, the last one may have been cut short.
+    "ndjson": (*_VERDICTS[:2], _VERDICTS[2][1:]),
+    "json": _VERDICTS,
+    "sarif-full": _KINDS,
 }
 _SEVERITY_OF_RANK: Final = {
     95.0: Severity.CRITICAL,
@@ -70,6 +78,7 @@ class Report:
         self.header = header
         self._stream = stream
         self._whole = whole
+        self._skipped = 0
         self._start = stream.tell()
 
     @property
@@ -80,17 +89,16 @@ class Report:
     def entries(self, *, failures: bool = False) -> Iterator[tuple[bool, bytes | Object]]:
         """Clusters and results in order: whether it is a result, and its JSON, of a result as an object.
 
-        A result is as in the json format, short of evidence and remediation. With `failures`, passes and
-        undecided results may be left out. Raises AuditorError for a file that is cut short or malformed.
+        A result is as in the json format; evidence and remediation may be missing. With `failures`, clusters
+        and all results but failures may be left out. Raises AuditorError for a file that is cut short or
+        malformed.
         """
-        count = 0
+        count = self._skipped = 0
         for is_result, value in self._raw(failures=failures):
             if not is_result:
                 yield False, value
                 continue
             count += 1
-            if value == b"":
-                continue
             entry = value if isinstance(value, dict) else self._decoded(value, count)
             if self.form == "sarif-full":
                 entry = _from_sarif(entry, self.place)
@@ -99,6 +107,7 @@ class Report:
             ):
                 count -= 1  # as the summary has it
             yield True, entry
+        count += self._skipped
         summary = self.header.get("summary")
         if isinstance(summary, dict) and count != sum(summary.values()):
             stated = sum(summary.values())
@@ -110,7 +119,7 @@ class Report:
 
     def clusters(self) -> Iterator[bytes | Object]:
         """The clusters alone, each as JSON text or as an object."""
-        for is_result, value in self._raw(failures=True):
+        for is_result, value in self._raw(failures=False):
             if is_result:
                 return
             yield value
@@ -125,7 +134,6 @@ class Report:
         return value
 
     def _raw(self, *, failures: bool) -> Iterator[tuple[bool, bytes | Object]]:
-        # A result that is left out is b"", so that it is counted.
         if self._whole is not None:
             for cluster in _objects(self._whole, "clusters", self.place):
                 yield False, cluster
@@ -133,29 +141,45 @@ class Report:
                 yield True, result
             return
         self._stream.seek(self._start)
-        marker, quiet = _QUIET["sarif-full" if self.form == "sarif-full" else "json"]
+        if failures:
+            yield from self._failing()
+        else:
+            yield from self._lines()
+
+    def _failing(self) -> Iterator[tuple[bool, bytes]]:
+        """The lines that may hold a failure; the others are counted and not decoded."""
+        marker, quiet, ends = _QUIET[self.form]
         width = len(marker)
-        for is_result, line in self._lines():
-            if is_result and failures:
-                at = line.find(marker, 9, 200) + width
-                if (
-                    line[at : at + 5] in quiet
-                    and at >= width
-                    # What was cut short must not be passed over, and an absent result is not counted.
-                    and (self.form != "ndjson" or line.endswith(b"}\n"))
-                    and not line.rstrip(b"\n").endswith(_ABSENT)
-                ):
-                    yield True, b""
+        for is_result, line in self._lines(results=self._seek_results()):
+            if is_result:
+                at = line.find(marker, 9, 200)
+                # By its end a line is whole, and not about what is gone.
+                if at > 0 and line[at + width : at + width + 5] in quiet and line.endswith(ends):
+                    self._skipped += 1
                     continue
             yield is_result, line
 
-    def _lines(self) -> Iterator[tuple[bool, bytes]]:
+    def _seek_results(self) -> bool:
+        """Go to the first result of a report in lines, past its clusters; False if that is not to be found.
+
+        What is sought holds a line feed, which stands in no JSON text, and so is there once.
+        """
+        if self.form != "json" or self.header.get("no_clusters"):
+            return False
+        with mmap(self._stream.fileno(), 0, access=ACCESS_READ) as whole:
+            at = whole.rfind(_NEXT)
+        if at < 0:
+            return False
+        self._stream.seek(at + len(_NEXT))
+        return True
+
+    def _lines(self, *, results: bool = False) -> Iterator[tuple[bool, bytes]]:
         if self.form == "ndjson":
             for line in self._stream:
                 if line != b"\n":
                     yield True, line
             return
-        results = self.form == "sarif-full" or bool(self.header.get("no_clusters"))
+        results = results or self.form == "sarif-full" or bool(self.header.get("no_clusters"))
         for line in self._stream:
             if not results:
                 if line.endswith(_NEXT):
