@@ -12,6 +12,7 @@ scan that cannot tell leaves it open.
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections import Counter
 from contextlib import contextmanager
@@ -164,7 +165,8 @@ def load(path: str) -> History:
             "there is no such file", hint="`gke-auditor scan … --history FILE` makes one", place=path
         )
     _refuse_other_files(path)
-    with _opened(path, "ro") as file:
+    # What a writer left behind that was killed is put right by whoever opens the file and may write it.
+    with _opened(path, "rw" if os.access(path, os.W_OK) else "ro") as file:
         file.execute("BEGIN")
         if not _is_history(file, path):
             raise AuditorError(

@@ -19,8 +19,7 @@ from hypothesis import given, settings
 from auditor import history
 from auditor.errors import AuditorError
 from auditor.reporting import trend
-from tests.changes import Scan, cluster, gap, project, scan
-from tests.engine.test_baseline import NAMED, ON, RENAMED, own
+from tests.changes import NAMED, ON, RENAMED, Scan, cluster, gap, own, project, scan
 from tests.reporting.strategies import hostile_reports
 
 if TYPE_CHECKING:
@@ -405,3 +404,25 @@ def test_any_report_is_recorded(report: Report, tmp_path_factory: pytest.TempPat
     assert (again, len(points), len(found.points)) == (False, 1, 1)
     jsonschema.Draft202012Validator(SCHEMA).validate(json.loads(trend.as_json(found)))
     assert all(char.isprintable() or char == "\n" for char in trend.text(found))
+
+
+KILLED = """
+import os, sqlite3, sys
+file = sqlite3.connect(sys.argv[1], isolation_level=None)
+file.execute("PRAGMA cache_size = 1")
+file.execute("BEGIN IMMEDIATE")
+for number in range(300):
+    file.execute("INSERT INTO scans SELECT key || ?, at, header, findings, judged, checksum, open, closed, "
+                 "changes FROM scans LIMIT 1", (number,))
+os._exit(9)
+"""
+
+
+def test_a_writer_that_is_killed_leaves_no_trace(tmp_path: Path) -> None:
+    path = tmp_path / "h"
+    before = recorded(path, at(1, OFF))
+    content = path.read_bytes()
+    assert subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False).returncode == 9
+    assert path.read_bytes() != content, "the writer got as far as the file"
+    assert history.load(str(path)) == before
+    assert len(recorded(path, at(2, OFF)).points) == 2

@@ -312,13 +312,23 @@ def _checked(header: Object, place: str) -> Object:
         and all(isinstance(tool.get(key), str) for key in ("version", "rules_digest"))
         and all(isinstance(inventory.get(key), str) for key in ("scope", "digest"))
         and isinstance(inventory.get("read_time"), str | None)
-        and isinstance(header.get("rules"), list)
-        and all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in header["rules"])
+        and _are_rules(header.get("rules"))
         and isinstance(header.get("summary"), dict)
         and all(isinstance(count, int) for count in header["summary"].values())
     ):
         raise _malformed(place, "the header of the report lacks what every report has")
     return header
+
+
+def _are_rules(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get("id"), str) and _are_texts(one.get("aliases", []))
+        for one in value
+    )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _malformed(place: str, why: str) -> AuditorError:
@@ -362,7 +372,7 @@ def _of_run(run: Object, place: str) -> Object:
     rules = driver.get("rules")
     if (
         not isinstance(rules, list)
-        or not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in rules)
+        or not _are_rules(rules)
         or not isinstance(digests, dict)
         or not all(isinstance(own.get(key), str) for key in ("inventoryDigest", "rulesDigest"))
         or not isinstance(own.get("readTime"), str | None)
@@ -430,7 +440,7 @@ def load(place: str) -> Previous:
         head = report.header
         refs: dict[str, ResourceRef] = {}
         findings = [
-            _finding(entry, refs, place)
+            finding(entry, refs, place)
             for is_result, entry in report.entries(failures=True)
             if is_result
             and isinstance(entry, dict)
@@ -440,7 +450,7 @@ def load(place: str) -> Previous:
         earlier = head.get("baseline")
         if isinstance(earlier, dict):
             # What it could not tell about is still open.
-            findings += [_finding(one, refs, place) for one in _objects(earlier, "unsettled", place)]
+            findings += [finding(one, refs, place) for one in _objects(earlier, "unsettled", place)]
         rules = head["rules"]
         return Previous(
             place=place,
@@ -477,14 +487,21 @@ def _texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding:
+def finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding:
+    """A result as a finding, whatever its verdict. Raises AuditorError if it is not as a result has to be.
+
+    `refs` keeps the resources that were met, by name.
+    """
     try:
         given = entry["resource"]
         name = given["name"]
         ref = refs.get(name)
         if ref is None:
-            ref = refs[name] = ResourceRef(name, given["type"], given["project"], given["location"])
-        finding = Finding(
+            ref = ResourceRef(name, given["type"], given["project"], given["location"])
+            if not all(isinstance(text, str) for text in (name, ref.type, ref.project, ref.location)):
+                raise _malformed(place, "a resource has something else than text where text belongs")
+            refs[name] = ref
+        found = Finding(
             rule=entry["rule"],
             severity=Severity(entry["severity"]),
             resource=ref,
@@ -495,15 +512,8 @@ def _finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed(place, "a result lacks what every result has") from error
-    texts = (
-        finding.rule,
-        ref.name,
-        ref.type,
-        ref.project,
-        ref.location,
-        finding.message,
-        finding.fingerprint,
-    )
-    if not all(isinstance(text, str) for text in texts) or not isinstance(finding.subject, str | None):
+    if not all(
+        isinstance(text, str) for text in (found.rule, found.message, found.fingerprint)
+    ) or not isinstance(found.subject, str | None):
         raise _malformed(place, "a result has something else than text where text belongs")
-    return finding
+    return found
