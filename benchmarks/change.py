@@ -52,7 +52,8 @@ def main(source: str, folder: Path) -> dict[str, float]:
     digest = rules_digest(packs)
     report = audit(inventory, Judge(packs), Waivers(), now=now, rules_digest=digest)
     numbers = inventory.project_numbers
-    written = dict(write_reports(report, [(form, str(folder / form)) for form in FORMS]))
+    outputs = [(form, str(folder / form)) for form in FORMS]
+    written = {one.path: one.size for one in write_reports(report, outputs)}
 
     def compared(path: str, _: int) -> None:
         compare(report, load_report(path), numbers)

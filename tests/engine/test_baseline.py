@@ -90,6 +90,10 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
         {"assets": [OTHER], "gaps": (gap("folders/55"),)},
         ["c not_covered"],
     ),
+    "the folder became unreadable, for all that is said": (
+        {"assets": [OTHER], "gaps": (gap("folders/55"),), "complete": True},
+        ["c not_covered"],
+    ),
     "clusters became unreadable": (
         {"assets": [OTHER, project("pay")], "gaps": (gap(make.ORGANIZATION),)},
         ["c not_covered"],
