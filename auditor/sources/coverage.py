@@ -170,7 +170,7 @@ class AssetCoverage:
             if whole and asset_type in header.asset_types
             for scope in header.scopes
         }
-        if self.complete:
+        if self.complete and all(tells):
             scopes |= self.organizations
         named = {project_of(place) for place in lost if place.startswith("projects/")}
         return Extent(
