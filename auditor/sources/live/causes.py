@@ -16,12 +16,21 @@ _SHOWN = 300
 def cause(call: Call, scope: str, error: CallError) -> tuple[str, str]:
     """Reason and remedy, for a call about a scope (`organizations/N`, `folders/N`, `projects/P`)."""
     told = said(error)
+    if "requires a quota project" in error.message:
+        # Google's own project of the credentials is then told to be the one without the API.
+        return (
+            f"the credentials name no quota project{told}",
+            "name one with --quota-project, or `gcloud auth application-default set-quota-project PROJECT`",
+        )
     if error.reason in _DISABLED or "has not been used in project" in error.message:
         service = error.service or "the API"
         project = error.consumer.removeprefix("projects/") or "PROJECT"
         return (
             f"the API {service} is disabled for project {project}{told}",
-            f"gcloud services enable {error.service or 'SERVICE'} --project={shlex.quote(project)}",
+            (
+                f"gcloud services enable {shlex.quote(error.service or 'SERVICE')} "
+                f"--project={shlex.quote(project)}"
+            ),
         )
     if error.reason == "USER_PROJECT_DENIED" or "serviceusage.services.use" in error.message:
         return (

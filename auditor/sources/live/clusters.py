@@ -16,7 +16,6 @@ never called: what versions a location offers enters no verdict.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, cast
 
@@ -28,6 +27,7 @@ from auditor.sources import parse, wording
 from auditor.sources.live import calls, causes, keep
 from auditor.sources.live.decode import Line, encoded
 from auditor.sources.live.retry import CallError
+from auditor.sources.live.workers import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -54,13 +54,14 @@ _AT_ONCE = 8
 
 @dataclass(slots=True)
 class ClusterLister:
-    """Asks the Kubernetes Engine API for the clusters of projects."""
+    """Asks the Kubernetes Engine API for the clusters of projects; `stop` ends the whole collection."""
 
     client: Any
     caller: Caller
     state: State
     emulated: bool
     progress: Callable[[str], None]
+    stop: Callable[[], None]
     gaps: list[Gap] = field(default_factory=list)
     _unreachable: CallError | None = None
 
@@ -75,12 +76,11 @@ class ClusterLister:
                 if numbers.get(name, name) not in projects:
                     projects.append(numbers.get(name, name))
         refused: dict[tuple[str, str], list[str]] = {}
-        with ThreadPoolExecutor(_AT_ONCE) as pool:
-            for project, answer in zip(projects, pool.map(self._ask, projects), strict=True):
-                if isinstance(answer, CallError):
-                    self._refused(project, answer, refused, has_clusters=project in populated)
-                elif answer is not None:
-                    self._take(project, answer, known, pooled)
+        for project, answer in each(self._ask, projects, _AT_ONCE, self.stop):
+            if isinstance(answer, CallError):
+                self._refused(project, answer, refused, has_clusters=project in populated)
+            elif answer is not None:
+                self._take(project, answer, known, pooled)
         for (reason, hint), of in sorted(refused.items()):
             self.gaps.append(
                 Gap(

@@ -8,7 +8,7 @@ import os
 import threading
 from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import IO, TYPE_CHECKING, Any, cast
 
@@ -96,20 +96,23 @@ class Collected:
 
 @dataclass(slots=True)
 class Progress:
-    """Told how far a collection is: assets and pages so far, and what is being read."""
+    """Told how far a collection is: assets and pages so far, and what is being read. Threads share it."""
 
-    assets: int = 0
-    pages: int = 0
     show: Callable[[int, int, str], None] = field(default=lambda *_: None)
+    _assets: int = 0
+    _pages: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def pages_read(self, assets: int, pages: int, what: str) -> None:
         """A page has come."""
-        self.assets, self.pages = assets, pages
-        self.show(assets, pages, what)
+        with self._lock:
+            self._assets, self._pages = assets, pages
+            self.show(assets, pages, what)
 
     def doing(self, what: str) -> None:
         """Something other than a page is being read."""
-        self.show(self.assets, self.pages, what)
+        with self._lock:
+            self.show(self._assets, self._pages, what)
 
 
 def partial(output: Path) -> Path:
@@ -143,10 +146,14 @@ def collect(options: Options, output: Path, *, resume: bool, progress: Progress)
             finally:
                 access.close()
             counts = state.counts()
-            header = _counted(header, counts)
+            header = replace(header, counts=counts)
             size = _write(header, state, run.answers, output)
         except NothingReadableError:
-            state.discard()
+            if state.counts():
+                # An earlier run got further; what it read is worth keeping.
+                state.close()
+            else:
+                state.discard()
             raise
         except BaseException:
             state.close()
@@ -299,6 +306,7 @@ class _Run:
             self._state,
             emulated=bool(self._access.emulators.container),
             progress=self._progress.doing,
+            stop=self._stop,
         )
         lister.run(self._scopes)
         self._gaps += lister.gaps
@@ -333,6 +341,7 @@ class _Run:
             timeout=self._options.kubernetes_timeout,
             at_once=self._options.kubernetes_at_once,
             stopping=self._stopping,
+            stop=self._stop,
             progress=self._progress.doing,
         )
         reader.run()
@@ -354,6 +363,7 @@ class _Run:
             self._access.compute_base(),
             self._access.token,
             emulated=self._access.emulators.any,
+            stop=self._stop,
             progress=self._progress.doing,
         )
         read = {
@@ -365,12 +375,6 @@ class _Run:
 
 
 _TELLING = frozenset(("PERMISSION_DENIED", "UNAUTHENTICATED"))
-
-
-def _counted(header: snapshot.Header, counts: dict[str, int]) -> snapshot.Header:
-    from dataclasses import replace
-
-    return replace(header, counts=counts)
 
 
 def _write(header: snapshot.Header, state: State, answers: Sequence[bytes], output: Path) -> int:

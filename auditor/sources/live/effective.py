@@ -6,7 +6,6 @@ it included, to callers who may not read these themselves.
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -18,6 +17,7 @@ from auditor.model.names import project_of
 from auditor.sources.live import calls, causes
 from auditor.sources.live.decode import encoded
 from auditor.sources.live.http import Deadline, FetchError, Reader
+from auditor.sources.live.workers import each
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -29,19 +29,20 @@ _KEPT = ("firewalls", "firewallPolicys", "firewallPolicies")
 
 @dataclass(slots=True)
 class EffectiveReader:
-    """Asks for the effective firewalls of networks."""
+    """Asks for the effective firewalls of networks; `stop` ends the whole collection."""
 
     base: str
     token: Callable[[], str]
     emulated: bool
+    stop: Callable[[], None]
     progress: Callable[[str], None]
     gaps: list[Gap] = field(default_factory=list)
 
     def run(self, networks: Iterable[tuple[str, str]]) -> list[bytes]:
         """Lines of a snapshot, for pairs of a network (canonical) and a region (empty: the global answer)."""
         wanted = sorted(networks)
-        with ThreadPoolExecutor(_AT_ONCE, thread_name_prefix="effective") as pool:
-            return [line for line in pool.map(self._network, wanted) if line is not None]
+        answers = each(self._network, wanted, _AT_ONCE, self.stop)
+        return [line for _, line in answers if line is not None]
 
     def _network(self, wanted: tuple[str, str]) -> bytes | None:
         network, region = wanted

@@ -10,7 +10,6 @@ from __future__ import annotations
 import ipaddress
 import re
 import ssl
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -26,6 +25,7 @@ from auditor.sources.live.http import Deadline, FetchError, Reader
 from auditor.sources.live.keep import Keep, pruned
 from auditor.sources.live.limiter import StoppedError
 from auditor.sources.live.retry import CallError
+from auditor.sources.live.workers import each
 
 if TYPE_CHECKING:
     import threading
@@ -94,7 +94,10 @@ class Found:
 
 @dataclass(slots=True)
 class EvidenceReader:
-    """Asks clusters. `token` gives the caller's access token, `emulated` is True if there is none."""
+    """Asks clusters. `token` gives the caller's access token, `emulated` is True if there is none.
+
+    `stopping` is set when the collection is interrupted, `stop` interrupts it.
+    """
 
     state: State
     token: Callable[[], str]
@@ -102,6 +105,7 @@ class EvidenceReader:
     timeout: float
     at_once: int
     stopping: threading.Event
+    stop: Callable[[], None]
     progress: Callable[[str], None]
     gaps: list[Gap] = field(default_factory=list)
     listed: list[tuple[str, frozenset[str]]] = field(default_factory=list)
@@ -110,14 +114,15 @@ class EvidenceReader:
     def run(self) -> None:
         """Ask every cluster. Raises `StoppedError` when the collection is interrupted."""
         certificates = self.state.certificates()
-        with ThreadPoolExecutor(self.at_once, thread_name_prefix="kubernetes") as pool:
-            for found in pool.map(self._cluster, self._targets(certificates)):
-                self.state.replace(found.lines)
-                self.gaps += found.gaps
-                if found.listed:
-                    self.listed.append((found.target.name, frozenset(found.listed)))
-                if not found.target.autopilot and DAEMON_SET not in found.listed:
-                    self.without_agent.add(canonical(found.target.name))
+        # What an interrupted collection found may be there no more.
+        self.state.forget(tuple(kubernetes.KIND_OF))
+        for target, found in each(self._cluster, self._targets(certificates), self.at_once, self.stop):
+            self.state.replace(found.lines)
+            self.gaps += found.gaps
+            if found.listed:
+                self.listed.append((target.name, frozenset(found.listed)))
+            if not target.autopilot and DAEMON_SET not in found.listed:
+                self.without_agent.add(canonical(target.name))
 
     def _targets(self, certificates: dict[str, str]) -> Iterator[Target]:
         for _, body in self.state.bodies(CLUSTER):

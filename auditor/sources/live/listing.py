@@ -127,7 +127,8 @@ class Lister:
         self.read_any = True
         self.assets += new
         self.pages += 1
-        self.progress(self.assets, self.pages, f"{listing.scope} {', '.join(listing.asset_types)}")
+        types = ", ".join(one.rpartition("/")[2] for one in listing.asset_types)
+        self.progress(self.assets, self.pages, f"{types} of {listing.scope}")
         return new
 
     def _completed(self, listing: Listing) -> None:

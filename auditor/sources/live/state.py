@@ -154,6 +154,11 @@ class State:
                         return cast("list[str]", above)
         return []
 
+    def forget(self, asset_types: Sequence[str]) -> None:
+        """Remove the assets of types."""
+        with self._transaction() as connection:
+            connection.executemany("DELETE FROM asset WHERE type = ?", [(one,) for one in asset_types])
+
     def certificates(self) -> dict[str, str]:
         """The certificate authority of each cluster, by full resource name, where it is known."""
         with self._lock:

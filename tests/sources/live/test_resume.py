@@ -216,3 +216,48 @@ def test_equal_content_is_equal_bytes_whatever_the_pages(emulator: Emulator, tmp
         found.append(output.read_bytes().splitlines()[1:-1])
     assert found[0] == found[1]
     assert make.ORGANIZATION in found[0][0].decode()
+
+
+def test_interrupted_while_clusters_are_compared_it_ends_at_once(tmp_path: Path) -> None:
+    emulator = Emulator(ASSETS)
+    emulator.faults.append(lambda one: time.sleep(20 if one.method == "ListClusters" else 0))
+    with emulator:
+        process = start(emulator, tmp_path / "s.ndjson")
+        deadline = time.monotonic() + 60
+        while not emulator.of("ListClusters"):
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        begun = time.monotonic()
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+        assert time.monotonic() - begun < 10
+        assert process.returncode == 130
+        assert b"Traceback" not in told
+        emulator.faults.clear()
+        process = start(emulator, tmp_path / "s.ndjson", "--resume")
+        process.communicate()
+        assert process.returncode == 0
+    assert Snapshot(tmp_path / "s.ndjson").names == names(ASSETS)
+
+
+def test_a_network_that_is_down_costs_no_progress(
+    emulator: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from functools import partial
+
+    from auditor.sources.live import collect
+    from auditor.sources.live.retry import Caller
+
+    interrupted(emulator, tmp_path, monkeypatch)
+    state = sqlite3.connect(tmp_path / "s.ndjson.partial")
+    state.execute("UPDATE listing SET done = 0, token = '10'")
+    state.commit()
+    state.close()
+    emulator.stop()
+    monkeypatch.setattr(collect, "Caller", partial(Caller, bound=0.5))
+    assert run(ORGANIZATION, "--output", str(tmp_path / "s.ndjson"), "--resume") == 2
+    emulator.start(emulator.port)
+    monkeypatch.undo()
+    monkeypatch.setenv("CLOUD_ASSET_EMULATOR_HOST", emulator.address)
+    assert run(ORGANIZATION, "--output", str(tmp_path / "s.ndjson"), "--resume") == 0
+    assert Snapshot(tmp_path / "s.ndjson").names == names(organisation())
