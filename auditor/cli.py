@@ -207,6 +207,12 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     help="An earlier report (json, ndjson or sarif-full) to compare with.",
 )
 @click.option(
+    "--history",
+    "history_file",
+    metavar="FILE",
+    help="Record the scan in this file, which is made if it is not there. See `gke-auditor history`.",
+)
+@click.option(
     "--fail-on-new",
     is_flag=True,
     help="Only findings that are new or worse since the baseline make exit code 1.",
@@ -269,6 +275,7 @@ def scan(
     outputs: tuple[tuple[str, str], ...],
     waivers_file: str | None,
     baseline_file: str | None,
+    history_file: str | None,
     fail_on: str | None,
     kubernetes: tuple[tuple[str, str], ...],
     terraform: tuple[str, ...],
@@ -337,6 +344,11 @@ def scan(
             from auditor.engine.baseline import compare
 
             report = compare(report, previous, inventory.project_numbers)
+        if history_file is not None:
+            from auditor.history import record
+
+            _, points = record(history_file, report, inventory.project_numbers)
+            report = replace(report, history=points)
         del inventory  # the reports need memory of their own
     written = write_reports(report, outputs, shards=shards, incomplete=incomplete)
     if not quiet:
@@ -699,6 +711,23 @@ def diff(old: str, new: str, outputs: tuple[tuple[str, str], ...], *, quiet: boo
                 click.echo(f"wrote {_printable(one.path)}", err=to_stdout)
     effects = found.effects
     return FINDINGS if effects["worse"] else GAPS if effects["undecided"] else CLEAN
+
+
+@_commands.command()
+@click.argument("file", metavar="FILE")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="Default: text.")
+def history(file: str, form: str) -> int:
+    """Tell what the scans recorded with `scan --history FILE` say together.
+
+    Counts by verdict and readiness for each scan, the findings that are open and since when, and how long it
+    took to fix the others.
+    """
+    from auditor.history import load
+    from auditor.reporting import trend
+
+    found = load(file)
+    click.echo(trend.as_json(found).decode() if form == "json" else trend.text(found), nl=False)
+    return CLEAN
 
 
 @_commands.command("check-sarif")

@@ -273,6 +273,22 @@ def _big(what: str, shape: Shape, folder: Path, *, seconds: float, megabytes: fl
     yield Figure(f"{what}: HTML filters", page_["filter"], "s", 0.15)
 
 
+def change(folder: Path) -> Iterator[Figure]:
+    """What a baseline and a history add to the scan of many clusters."""
+    source = folder / "fleet.ndjson"
+    _generate(FLEET, source)
+    command = [sys.executable, "-m", "benchmarks.change", str(source), str(folder)]
+    taken = json.loads(subprocess.check_output(command, cwd=ROOT))
+    source.unlink()
+    size = f"{taken['results']:,.0f} results, {taken['findings']:,.0f} findings"
+    for form in ("ndjson", "sarif-full", "json"):
+        note = f"{size}, {taken[f'{form} MB']:,.0f} MB read"
+        yield Figure(f"20,000 clusters: comparison with a baseline, {form}", taken[form], "s", 1.0, note)
+    yield Figure("20,000 clusters: first record in a history", taken["first record"], "s", 1.0, size)
+    note = f"{taken['history MB']:.1f} MB after 10 scans"
+    yield Figure("20,000 clusters: next record in a history", taken["next record"], "s", 1.0, note)
+
+
 GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "start": start,
     "demo": demo,
@@ -281,6 +297,7 @@ GROUPS: dict[str, Callable[[Path], Iterator[Figure]]] = {
     "growth": growth,
     "live": live,
     "fleet": fleet,
+    "change": change,
     "large": large,
 }
 

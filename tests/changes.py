@@ -19,6 +19,8 @@ from auditor.reporting import FORMATS
 from auditor.sources import load
 from auditor.sources.snapshot import Header, write
 from auditor.sources.wording import USED
+from tests.engine.builders import rule
+from tests.engine.builders import write as write_pack
 from tests.sources import assets as make
 
 if TYPE_CHECKING:
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
 
 RULE = "intranode-visibility-disabled"
 FORMS = ("json", "ndjson", "sarif-full")
+
+# Keys of a rule of its own, which change between scans.
+ON = "checks: [{expect: cluster.networkConfig.enableIntraNodeVisibility, message: Off.}]"
+RENAMED = "since: 1.0.0\naliases: [visible]"
+NAMED = ON.replace("Visibility,", "Visibility || cluster.name == 'c',")
 NUMBERS = {"pay": "41", "shop": "42", "new-pay": "43"}
 
 
@@ -121,3 +128,9 @@ def scan(
 def gap(scope: str, kind: str | None = model.CLUSTER) -> model.Gap:
     """A gap of a collection."""
     return model.Gap(scope, kind, "PERMISSION_DENIED", "grant roles/cloudasset.viewer")
+
+
+def own(tmp_path: Path, name: str = "visible", **keys: str) -> Sequence[LoadedPack]:
+    """A pack with one rule, of which the keys given are replaced."""
+    text = rule(id=f"id: {name}", **keys)
+    return load_packs([write_pack(tmp_path / f"pack-{len(list(tmp_path.iterdir()))}", **{name: text})])

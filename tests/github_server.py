@@ -9,6 +9,7 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+import math
 import re
 import threading
 from collections import Counter
@@ -20,7 +21,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-TOKEN = "ghs_0123456789abcdefghijABCDEFGHIJ0123"
+TOKEN = "token-of-a-server-on-this-machine"
 REPOSITORY = "acme/findings"
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
@@ -76,20 +77,24 @@ def _of_run(run: Any, driver: Any) -> Iterator[str]:
         yield f"rejecting SARIF, as there are more rules per run than allowed ({len(rules)} > 25000)"
     for rule in rules:
         properties = rule.get("properties", {})
-        try:
-            float(properties.get("security-severity", "0"))
-            numeric = isinstance(properties.get("security-severity", "0"), str)
-        except ValueError:
-            numeric = False
-        if not numeric:
+        if not _is_number(properties.get("security-severity", "0")):
             yield "could not convert rules: invalid security severity value, is not a number"
-        if len(properties.get("tags", [])) > 20:
+        tags = properties.get("tags")
+        if isinstance(tags, list) and len(tags) > 20:
             yield "rejecting SARIF, as there are more tags per rule than allowed"
     results = run.get("results", [])
     if len(results) > 25_000:
         yield f"rejecting SARIF, as there are more results per run than allowed ({len(results)} > 25000)"
     for result in results:
         yield from _of_result(result)
+
+
+def _is_number(value: object) -> bool:
+    """Whether it is a string that says a number."""
+    try:
+        return isinstance(value, str) and math.isfinite(float(value))
+    except ValueError:
+        return False
 
 
 def _of_result(result: Any) -> Iterator[str]:

@@ -495,3 +495,30 @@ def test_the_exit_code_of_a_comparison_says_whether_anything_got_worse(run: Call
     assert done.code == 3
     assert "cannot be told any more" in done.out
     assert run("diff", "old.json", "new.json", "--output", "html=x").code == 2
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_scans_are_recorded_and_told(run: Callable[..., Run], tmp_path: Path) -> None:
+    assert run("scan", "demo", "--quiet", "--history", "h", *NOW).code == 1
+    done = run("scan", "demo", "extra.json", "--history", "h", "--output", "json=-", *NOW)
+    document = json.loads(done.out)
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["history"][-1]["verdicts"] == document["summary"]
+    told = run("history", "h")
+    assert told.code == 0
+    assert told.out.startswith("2 scans:")
+    scans = json.loads(run("history", "h", "--format", "json").out)["scans"]
+    assert [one["time"] for one in scans] == ["2026-11-20T02:00:00Z"] * 2
+    assert run("history", "none").code == 2
+
+
+def test_a_history_that_is_none_stops_the_scan_and_stays_as_it_is(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "h").write_text("precious")
+    done = run("scan", "demo", "--history", "h", "--output", "json=now", *NOW)
+    assert done.code == 2
+    assert "error: h: is no history of gke-auditor" in done.err
+    assert (tmp_path / "h").read_text() == "precious"
+    assert not (tmp_path / "now").exists()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -155,10 +154,12 @@ def scan(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> Callable[..., Sc
     """Scan assets as a newline-delimited export, with further arguments of the command."""
 
     def call(assets: list[Json], *arguments: str) -> Scan:
-        path = tmp_path / "assets.ndjson"
-        path.write_text("".join(json.dumps(one) + "\n" for one in deepcopy(assets)))
+        sources = []
+        if assets:
+            sources = [str(tmp_path / "assets.ndjson")]
+            (tmp_path / "assets.ndjson").write_text("".join(json.dumps(one) + "\n" for one in assets))
         with pytest.raises(SystemExit) as exit_:
-            cli(["scan", str(path), "--output", "json=-", "--quiet", "--now", "2026-11-27", *arguments])
+            cli(["scan", *sources, "--output", "json=-", "--quiet", "--now", "2026-11-27", *arguments])
         captured = capsys.readouterr()
         return Scan(int(exit_.value.code or 0), captured.out, captured.err)
 
@@ -246,3 +247,53 @@ def test_every_protocol_is_unknown_of_a_cluster_of_which_nothing_is_known(scan: 
             assert traffic[scope]["by_protocol"] == dict.fromkeys(
                 ("tcp", "udp", "sctp", "icmp", "esp", "ah"), "unknown"
             )
+
+
+def test_the_answers_of_the_apis_of_one_project_decide_which_pods_reach_each_other(
+    scan: Callable[..., Scan], tmp_path: Path
+) -> None:
+    """A cluster with a forgotten second Pod range and a denial for one of its pools; no asset export."""
+    data = cluster(
+        selfLink="https://container.googleapis.com/v1/" + CLUSTER.removeprefix("//container.googleapis.com/"),
+        networkConfig={"enableIntraNodeVisibility": None},
+        nodePools=[
+            pool(config={"imageType": "COS_CONTAINERD", "tags": ["custom"]}),
+            pool("forgotten", networkConfig={"podRange": "more", "podIpv4CidrBlock": "10.112.0.0/14"}),
+        ],
+    )["resource"]["data"]
+    gke = organisation()[5]["resource"]["data"]
+    deny = {
+        "name": "test-deny",
+        "network": URL + NETWORK,
+        "priority": 900,
+        "direction": "INGRESS",
+        "sourceRanges": ["10.0.0.0/8"],
+        "targetTags": ["custom"],
+        "denied": [{"IPProtocol": "tcp", "ports": ["1-1000"]}],
+    }
+    files = {
+        "clusters": {"clusters": [data]},
+        "effective": {"firewalls": [gke, deny], "firewallPolicys": [{"type": "HIERARCHY", "rules": []}]},
+        "network": {"kind": "compute#network", "name": "vpc", "selfLink": URL + NETWORK},
+    }
+    for name, content in files.items():
+        (tmp_path / name).write_text(json.dumps(content))
+    found = scan([], *(str(tmp_path / name) for name in files))
+    same = found.cluster["traffic"]["same_node"]
+    assert (same["verdict"], found.cluster["readiness"]) == ("partial", "blocked")
+    decided = {
+        (box["source_pools"][0], box["protocol"], box["ports"], box["decided_by"]["rule"])
+        for box in same["denied"]
+    }
+    assert ("a", "tcp", "1-1000", "test-deny") in decided
+    assert {entry for entry in decided if entry[0] == "forgotten"} == {
+        (
+            "forgotten",
+            protocol,
+            "1-65535" if protocol in ("tcp", "udp", "sctp") else None,
+            "implied deny ingress",
+        )
+        for protocol in ("tcp", "udp", "sctp", "icmp", "esp", "ah")
+    }
+    assert not same["undecided"]
+    assert found.verdicts("same-node-traffic-would-be-denied") == {"fail"}

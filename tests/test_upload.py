@@ -12,6 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from auditor import upload
 from auditor.cli import cli
@@ -24,6 +26,7 @@ from auditor.upload import Outcome, Target, Token
 from tests import github_server
 from tests.github_server import COMMIT, REPOSITORY, TOKEN, Canned, GitHub
 from tests.reporting import reports
+from tests.reporting.sarif_files import oasis
 from tests.reporting.test_check_sarif import MUTATIONS
 
 if TYPE_CHECKING:
@@ -173,6 +176,47 @@ def test_what_the_server_refuses_is_found_before(name: str) -> None:
         refused = ["not the shape of SARIF"]
     if refused:
         assert any(violation.refused for violation in check_sarif(mutated)), refused
+
+
+@settings(max_examples=200)
+@given(st.data())
+def test_whatever_is_changed_nothing_that_the_server_refuses_passes_the_check(data: st.DataObject) -> None:
+    document = orjson.loads(b"".join(FORMATS["sarif"](reports.all_verdicts())))
+    run = document["runs"][0]
+    first = run["results"][0]
+    target: Any = data.draw(
+        st.sampled_from(
+            [
+                first,
+                first["message"],
+                first["locations"][0],
+                first["locations"][0]["physicalLocation"]["artifactLocation"],
+                run["tool"]["driver"]["rules"][0]["properties"],
+                run["invocations"][0],
+                run["automationDetails"],
+            ]
+        )
+    )
+    key = data.draw(st.sampled_from(sorted(target)))
+    if data.draw(st.booleans()):
+        del target[key]
+    else:
+        target[key] = data.draw(ODD)
+    # What does not have the shape of SARIF is for the schemas to refuse.
+    if oasis().is_valid(document) and (refused := github_server.refusals(document)):
+        assert any(violation.refused for violation in check_sarif(document)), refused
+
+
+ODD: st.SearchStrategy[Any] = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from(
+        ["", " ", "a:b/c", "file:/a", "https://x/y", "a b", "a%2", "a\\b", "8", "8.0", "-1", "1e1", "High"]
+    ),
+    st.just([]),
+    st.just({}),
+    st.just([f"tag-{n}" for n in range(21)]),
+)
 
 
 @pytest.mark.parametrize(

@@ -233,6 +233,10 @@ def compare(report: Report, previous: Previous, numbers: Mapping[str, str]) -> R
         if result.waiver is None:
             counts[state] += 1
         results.append(replace(result, baseline=state))
+    for cluster in report.clusters:
+        # Also one that no rule was evaluated for is there.
+        if (key := key_of(cluster.resource, numbers)) in then:
+            judged.resource(key)
     absent: list[Result] = []
     unsettled: list[Unsettled] = []
     for key, known in then.items():

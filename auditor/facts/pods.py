@@ -286,13 +286,12 @@ class _Derivation:
                     view.hint(),
                 )
             )
-        for constraint in (pool.data.get("maxPodsConstraint"), view.data.get("defaultMaxPodsConstraint")):
+        constraint = pool.data.get("maxPodsConstraint") or view.data.get("defaultMaxPodsConstraint")
+        if constraint is not None and not _is_stated(constraint):
             planned = deferred.within(constraint)
             if planned is not None:
                 reason = f"How many Pods a node of pool {name} may have, and so its block, is {planned}."
                 self._miss(f"node pool {name}", "", name, reason)
-            if constraint:
-                break
         resolved = resolved and self.stack_known and len(self.missing) == missing
         return PoolPods(name, tuple(ranges), self._ipv4_block(pool.data, config), ipv6_block, resolved)
 
@@ -406,6 +405,10 @@ def _block_for(most: int, *, doubled: bool) -> int:
     # documentation, 'Configure maximum Pods per node').
     wanted = max(most, _SMALLEST_MAX_PODS) * (2 if doubled else 1)
     return 32 - (wanted - 1).bit_length()
+
+
+def _is_stated(constraint: Json) -> bool:
+    return isinstance(constraint, dict) and constraint.get("maxPodsPerNode").__class__ is int
 
 
 def _follows(own: Json, config: Object) -> bool:

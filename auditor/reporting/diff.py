@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 Effect = Literal["worse", "better", "undecided", "same"]
 Object = dict[str, Any]
 
+_VERDICTS: Final = ("pass", "fail", "not_applicable", "unknown")
 SCOPES: Final = ("same_node", "any_node")
 EFFECTS: Final[tuple[Effect, ...]] = ("worse", "undecided", "better", "same")
 _BADNESS: Final = {"working": 0, "ready": 0, "unsupported": 1, "blocked": 2, "degraded": 3}
@@ -260,7 +261,8 @@ def _load(report: previous.Report) -> _Loaded:
         for alias in rule.get("aliases", ()):
             if alias not in rules:
                 found.aliases[alias] = rule["id"]
-    refs: dict[str, tuple[ResourceRef, str]] = {}
+    refs: dict[str, ResourceRef] = {}
+    keys: dict[str, str] = {}
     stopped: set[str] = set()
     for is_result, value in report.entries():
         if not is_result:
@@ -269,27 +271,20 @@ def _load(report: previous.Report) -> _Loaded:
         entry = cast("Object", value)
         if entry.get("baseline") == "absent":
             continue
-        try:
-            name = entry["resource"]["name"]
-            known = refs.get(name)
-            if known is None:
-                given = entry["resource"]
-                ref = ResourceRef(name, given["type"], given["project"], given["location"])
-                known = refs[name] = (ref, key_of(ref, {}))
-                found.refs.setdefault(known[1], ref)
-            key, verdict, rule, subject = known[1], entry["verdict"], entry["rule"], entry["subject"]
-            telling = verdict in ("fail", "unknown")
-            reasons = entry["reasons"]
-            text = (reasons[0] if reasons and verdict == "unknown" else entry["message"]) if telling else ""
-            waived = entry["waiver"] is not None
-            outcome = _Outcome(verdict, entry["severity"], waived, text)
-            of_rule = found.results.setdefault(key, {}).setdefault(rule, {})
-        except (KeyError, TypeError, AttributeError) as error:
-            raise AuditorError(
-                "is damaged: a result lacks what every result has",
-                hint="write it again with `gke-auditor scan … --output json=PATH`",
-                place=report.place,
-            ) from error
+        one = previous.finding(entry, refs, report.place)
+        ref, rule, subject, waived = one.resource, one.rule, one.subject, one.waived
+        verdict = entry.get("verdict")
+        if verdict not in _VERDICTS:
+            raise _damaged(report.place, f"a result has the verdict {str(verdict)[:80]!r}")
+        key = keys.get(ref.name)
+        if key is None:
+            key = keys[ref.name] = key_of(ref, {})
+            found.refs.setdefault(key, ref)
+        text = one.message if verdict == "fail" else ""
+        if verdict == "unknown":
+            text = next(iter(_texts(entry.get("reasons"))), one.message)
+        outcome = _Outcome(verdict, one.severity.value, waived, text)
+        of_rule = found.results.setdefault(key, {}).setdefault(rule, {})
         of_rule[subject] = outcome
         found.judged.add(key, rule, verdict, subject, running=key not in stopped)
         counts["waived" if waived and verdict == "fail" else verdict] += 1
@@ -317,7 +312,7 @@ def _take_cluster(found: _Loaded, value: bytes | Object, place: str, stopped: se
     found.refs[key] = ref
     found.clusters[key] = blake2b(text, digest_size=16).digest()
     status = given.get("status")
-    if status and status not in RUNNING:
+    if isinstance(status, str) and status and status not in RUNNING:
         stopped.add(key)
 
 
@@ -659,7 +654,10 @@ def _read(cluster: Object, scope: str, pools: _Pools) -> _Traffic:
         blocks = pool["node_block"] or {}
         for family, version in _VERSIONS.items():
             prefix = blocks.get(version) if one_node else None
-            shifts[pool["name"], family] = BITS[family] - prefix if isinstance(prefix, int) else None
+            shift = BITS[family] - prefix if isinstance(prefix, int) else None
+            if shift is not None and not 0 <= shift <= BITS[family]:
+                raise ValueError(pool)
+            shifts[pool["name"], family] = shift
         for text in pool["pod_ranges"] or ():
             family, span = _span(text)
             sides = universe[family]
@@ -667,7 +665,11 @@ def _read(cluster: Object, scope: str, pools: _Pools) -> _Traffic:
 
     def read(box: Object) -> Iterator[tuple[Packets, Object]]:
         family, source = _span(box["source"])
-        _, destination = _span(box["destination"])
+        other, destination = _span(box["destination"])
+        if family != other:
+            raise ValueError(box)
+        if not isinstance(box["decided_by"], dict | None) or not isinstance(box["protocol"], str):
+            raise TypeError(box)
         low, _, high = (box["ports"] or "0").partition("-")
         ports = (int(low), int(high or low))
         from_pools, to_pools = set(box["source_pools"]), set(box["destination_pools"])
@@ -684,13 +686,15 @@ def _read(cluster: Object, scope: str, pools: _Pools) -> _Traffic:
             if one_node
             else [(sorted(from_pools), sorted(to_pools))]
         )
+        if not from_pools or not to_pools or ports[0] > ports[1]:
+            raise ValueError(box)
         for senders, receivers in pairs:
             sides = (mask(senders), mask(receivers))
             yield Packets(family, box["protocol"], source, destination, ports, *sides), box
 
     return _Traffic(
         verdict=str(given["verdict"]),
-        by_protocol=given["by_protocol"],
+        by_protocol=dict(given["by_protocol"]),
         denied=[one for box in given["denied"] for one in read(box)],
         undecided=[one for box in given["undecided"] for one in read(box)],
         universe={family: list(sides.items()) for family, sides in universe.items()},
@@ -702,7 +706,7 @@ def _span(text: str) -> tuple[Family, Span]:
     low, dash, high = text.partition("-")
     first = parse_range(low)
     last = parse_range(high) if dash else first
-    if first is None or last is None or first.family != last.family:
+    if first is None or last is None or first.family != last.family or first.low > last.high:
         raise ValueError(text)
     return first.family, (first.low, last.high)
 

@@ -10,6 +10,7 @@ import gzip
 import tempfile
 import zlib
 from contextlib import contextmanager
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, Final, cast
 from urllib.parse import unquote
@@ -34,11 +35,18 @@ _CLUSTERS: Final = b'"clusters":[\n'
 _RESULTS: Final = b'"results":[\n'
 _NEXT: Final = b'],"results":[\n'
 _NONE: Final = b'],"results":[]}\n'
-_ABSENT: Final = b'"absent"}'
 _INVOCATIONS: Final = b'],"invocations":['
+_VERDICTS: Final = (
+    b'","verdict":"',
+    frozenset((b'pass"', b"unkno", b"not_a")),
+    (b'"baseline":null}', b'"baseline":null}\n'),
+)
+_KINDS: Final = (b'","kind":"', frozenset((b'pass"', b'open"', b"notAp")), (b"}",))
 _QUIET: Final = {
-    "json": (b'","verdict":"', frozenset((b'pass"', b"unkno", b"not_a"))),
-    "sarif-full": (b'","kind":"', frozenset((b'pass"', b'open"', b"notAp"))),
+    # In lines, the last one may have been cut short.
+    "ndjson": (*_VERDICTS[:2], _VERDICTS[2][1:]),
+    "json": _VERDICTS,
+    "sarif-full": _KINDS,
 }
 _SEVERITY_OF_RANK: Final = {
     95.0: Severity.CRITICAL,
@@ -70,6 +78,7 @@ class Report:
         self.header = header
         self._stream = stream
         self._whole = whole
+        self._skipped = 0
         self._start = stream.tell()
 
     @property
@@ -80,17 +89,16 @@ class Report:
     def entries(self, *, failures: bool = False) -> Iterator[tuple[bool, bytes | Object]]:
         """Clusters and results in order: whether it is a result, and its JSON, of a result as an object.
 
-        A result is as in the json format, short of evidence and remediation. With `failures`, passes and
-        undecided results may be left out. Raises AuditorError for a file that is cut short or malformed.
+        A result is as in the json format; evidence and remediation may be missing. With `failures`, clusters
+        and all results but failures may be left out. Raises AuditorError for a file that is cut short or
+        malformed.
         """
-        count = 0
+        count = self._skipped = 0
         for is_result, value in self._raw(failures=failures):
             if not is_result:
                 yield False, value
                 continue
             count += 1
-            if value == b"":
-                continue
             entry = value if isinstance(value, dict) else self._decoded(value, count)
             if self.form == "sarif-full":
                 entry = _from_sarif(entry, self.place)
@@ -99,6 +107,7 @@ class Report:
             ):
                 count -= 1  # as the summary has it
             yield True, entry
+        count += self._skipped
         summary = self.header.get("summary")
         if isinstance(summary, dict) and count != sum(summary.values()):
             stated = sum(summary.values())
@@ -110,7 +119,7 @@ class Report:
 
     def clusters(self) -> Iterator[bytes | Object]:
         """The clusters alone, each as JSON text or as an object."""
-        for is_result, value in self._raw(failures=True):
+        for is_result, value in self._raw(failures=False):
             if is_result:
                 return
             yield value
@@ -125,7 +134,6 @@ class Report:
         return value
 
     def _raw(self, *, failures: bool) -> Iterator[tuple[bool, bytes | Object]]:
-        # A result that is left out is b"", so that it is counted.
         if self._whole is not None:
             for cluster in _objects(self._whole, "clusters", self.place):
                 yield False, cluster
@@ -133,29 +141,45 @@ class Report:
                 yield True, result
             return
         self._stream.seek(self._start)
-        marker, quiet = _QUIET["sarif-full" if self.form == "sarif-full" else "json"]
+        if failures:
+            yield from self._failing()
+        else:
+            yield from self._lines()
+
+    def _failing(self) -> Iterator[tuple[bool, bytes]]:
+        """The lines that may hold a failure; the others are counted and not decoded."""
+        marker, quiet, ends = _QUIET[self.form]
         width = len(marker)
-        for is_result, line in self._lines():
-            if is_result and failures:
-                at = line.find(marker, 9, 200) + width
-                if (
-                    line[at : at + 5] in quiet
-                    and at >= width
-                    # What was cut short must not be passed over, and an absent result is not counted.
-                    and (self.form != "ndjson" or line.endswith(b"}\n"))
-                    and not line.rstrip(b"\n").endswith(_ABSENT)
-                ):
-                    yield True, b""
+        for is_result, line in self._lines(results=self._seek_results()):
+            if is_result:
+                at = line.find(marker, 9, 200)
+                # By its end a line is whole, and not about what is gone.
+                if at > 0 and line[at + width : at + width + 5] in quiet and line.endswith(ends):
+                    self._skipped += 1
                     continue
             yield is_result, line
 
-    def _lines(self) -> Iterator[tuple[bool, bytes]]:
+    def _seek_results(self) -> bool:
+        """Go to the first result of a report in lines, past its clusters; False if that is not to be found.
+
+        What is sought holds a line feed, which stands in no JSON text, and so is there once.
+        """
+        if self.form != "json" or self.header.get("no_clusters"):
+            return False
+        with mmap(self._stream.fileno(), 0, access=ACCESS_READ) as whole:
+            at = whole.rfind(_NEXT)
+        if at < 0:
+            return False
+        self._stream.seek(at + len(_NEXT))
+        return True
+
+    def _lines(self, *, results: bool = False) -> Iterator[tuple[bool, bytes]]:
         if self.form == "ndjson":
             for line in self._stream:
                 if line != b"\n":
                     yield True, line
             return
-        results = self.form == "sarif-full" or bool(self.header.get("no_clusters"))
+        results = results or self.form == "sarif-full" or bool(self.header.get("no_clusters"))
         for line in self._stream:
             if not results:
                 if line.endswith(_NEXT):
@@ -288,13 +312,23 @@ def _checked(header: Object, place: str) -> Object:
         and all(isinstance(tool.get(key), str) for key in ("version", "rules_digest"))
         and all(isinstance(inventory.get(key), str) for key in ("scope", "digest"))
         and isinstance(inventory.get("read_time"), str | None)
-        and isinstance(header.get("rules"), list)
-        and all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in header["rules"])
+        and _are_rules(header.get("rules"))
         and isinstance(header.get("summary"), dict)
         and all(isinstance(count, int) for count in header["summary"].values())
     ):
         raise _malformed(place, "the header of the report lacks what every report has")
     return header
+
+
+def _are_rules(value: object) -> bool:
+    return isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get("id"), str) and _are_texts(one.get("aliases", []))
+        for one in value
+    )
+
+
+def _are_texts(value: object) -> bool:
+    return isinstance(value, list) and all(isinstance(one, str) for one in value)
 
 
 def _malformed(place: str, why: str) -> AuditorError:
@@ -338,7 +372,7 @@ def _of_run(run: Object, place: str) -> Object:
     rules = driver.get("rules")
     if (
         not isinstance(rules, list)
-        or not all(isinstance(one, dict) and isinstance(one.get("id"), str) for one in rules)
+        or not _are_rules(rules)
         or not isinstance(digests, dict)
         or not all(isinstance(own.get(key), str) for key in ("inventoryDigest", "rulesDigest"))
         or not isinstance(own.get("readTime"), str | None)
@@ -406,7 +440,7 @@ def load(place: str) -> Previous:
         head = report.header
         refs: dict[str, ResourceRef] = {}
         findings = [
-            _finding(entry, refs, place)
+            finding(entry, refs, place)
             for is_result, entry in report.entries(failures=True)
             if is_result
             and isinstance(entry, dict)
@@ -416,7 +450,7 @@ def load(place: str) -> Previous:
         earlier = head.get("baseline")
         if isinstance(earlier, dict):
             # What it could not tell about is still open.
-            findings += [_finding(one, refs, place) for one in _objects(earlier, "unsettled", place)]
+            findings += [finding(one, refs, place) for one in _objects(earlier, "unsettled", place)]
         rules = head["rules"]
         return Previous(
             place=place,
@@ -453,14 +487,21 @@ def _texts(value: object) -> list[str]:
     return [one for one in value if isinstance(one, str)] if isinstance(value, list) else []
 
 
-def _finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding:
+def finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding:
+    """A result as a finding, whatever its verdict. Raises AuditorError if it is not as a result has to be.
+
+    `refs` keeps the resources that were met, by name.
+    """
     try:
         given = entry["resource"]
         name = given["name"]
         ref = refs.get(name)
         if ref is None:
-            ref = refs[name] = ResourceRef(name, given["type"], given["project"], given["location"])
-        finding = Finding(
+            ref = ResourceRef(name, given["type"], given["project"], given["location"])
+            if not all(isinstance(text, str) for text in (name, ref.type, ref.project, ref.location)):
+                raise _malformed(place, "a resource has something else than text where text belongs")
+            refs[name] = ref
+        found = Finding(
             rule=entry["rule"],
             severity=Severity(entry["severity"]),
             resource=ref,
@@ -471,15 +512,8 @@ def _finding(entry: Object, refs: dict[str, ResourceRef], place: str) -> Finding
         )
     except (KeyError, TypeError, ValueError) as error:
         raise _malformed(place, "a result lacks what every result has") from error
-    texts = (
-        finding.rule,
-        ref.name,
-        ref.type,
-        ref.project,
-        ref.location,
-        finding.message,
-        finding.fingerprint,
-    )
-    if not all(isinstance(text, str) for text in texts) or not isinstance(finding.subject, str | None):
+    if not all(
+        isinstance(text, str) for text in (found.rule, found.message, found.fingerprint)
+    ) or not isinstance(found.subject, str | None):
         raise _malformed(place, "a result has something else than text where text belongs")
-    return finding
+    return found

@@ -18,8 +18,8 @@ from auditor.sources.coverage import ANY, AssetCoverage
 from auditor.sources.inventory import AssetInventory, Piece, StoredCluster, StoredObject, with_id
 from auditor.sources.records import PARSERS, PRESENCE, ClusterData, Document, Record, dated, later
 from auditor.sources.references import answer_with_ids, policy_with_ids
-from auditor.sources.terraform.apply import Applied
 from auditor.sources.terraform.apply import apply as apply_plans
+from auditor.sources.terraform.laying import Applied
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Mapping, Sequence
@@ -560,7 +560,7 @@ class _Assembly:
             if network:
                 regions.setdefault(network, set()).add(region_of(entry.location))
         for one in self._taken.answers:
-            place = one.origin.place(one.number)
+            place = one.place
             stated = {with_id(name, numbers) for name in effective.networks_of(one.data)}
             candidates = stated or known
             if len(candidates) != 1:

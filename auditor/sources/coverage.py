@@ -139,14 +139,13 @@ class AssetCoverage:
             *self.ancestors,
             *(project for kind, project in self.listed if kind == asset_type),
         }
-        asked = [header for header in self.headers if asset_type in header.asset_types]
         places = [
             [
                 "/".join(canonical(gap.scope).split("/", 2)[:2])
                 for gap in header.gaps
                 if gap.asset_type is None or gap.asset_type == asset_type
             ]
-            for header in asked
+            for header in self.headers
         ]
         lost = {place for found in places for place in found}
         unread = {project for kind in (asset_type, ANY) for project in self.holes.get(kind, ())}
@@ -157,18 +156,28 @@ class AssetCoverage:
             for project in known - unread
             if exported
             or (asset_type, project) in self.listed
-            or any(self._covers(header, project) for header in asked)
+            or any(
+                (asset_type in header.asset_types and self._covers(header, project))
+                or self._listed(header, asset_type, project)
+                for header in self.headers
+            )
         }
-        scopes: set[str] = set()
-        for header, found in zip(asked, places, strict=True):
-            # A gap of a folder, or of a project by a number that nobody can resolve, may hide any project.
-            if all(self._names_project(place) for place in found):
-                scopes.update(header.scopes)
-        named = {project_of(place) for place in lost if place.startswith("projects/")}
-        if self.complete:
+        # A gap of a folder, or of a project by a number that nobody can resolve, may hide any project.
+        tells = [all(self._names_project(place) for place in found) for found in places]
+        scopes = {
+            scope
+            for header, whole in zip(self.headers, tells, strict=True)
+            if whole and asset_type in header.asset_types
+            for scope in header.scopes
+        }
+        if self.complete and all(tells):
             scopes |= self.organizations
+        named = {project_of(place) for place in lost if place.startswith("projects/")}
         return Extent(
-            self.complete, frozenset(scopes), frozenset(read), frozenset(unread | named | (known - read))
+            self.complete and all(tells),
+            frozenset(scopes),
+            frozenset(read),
+            frozenset(unread | named | (known - read)),
         )
 
     def _lost_in(self, project: str, lost: set[str]) -> bool:

@@ -23,7 +23,7 @@ import orjson
 from auditor.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from auditor.model.evidence import Json
 
@@ -43,6 +43,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = " \t\r\n"
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
+_WORD = re.compile(r'[^,"{}\[\]]+(?=[,\]])')
 _YAML_DEPTH = 200
 _YAML_SIZE = 64 << 20
 _DOWNLOAD_AGAIN = "read it from its source again; a download or an upload was cut short"
@@ -82,8 +83,8 @@ class Sink(Protocol):
     def end_of_array(self) -> None:
         """The top-level array is complete."""
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,17 +177,19 @@ def _cannot_open(label: str, error: OSError | ValueError) -> SourceError:
 
 
 class _Counted(io.RawIOBase):
-    """A file that counts what was read from it."""
+    """A file that counts what was read from it; it ends after `limit` bytes, if that is given."""
 
-    def __init__(self, raw: io.RawIOBase | io.BufferedIOBase) -> None:
+    def __init__(self, raw: io.RawIOBase | io.BufferedIOBase, limit: int | None = None) -> None:
         self._raw = raw
+        self._limit = limit
         self.count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._raw.read(len(buffer)) or b""
+        wanted = len(buffer) if self._limit is None else min(len(buffer), self._limit - self.count)
+        data = self._raw.read(wanted) or b""
         buffer[: len(data)] = data
         self.count += len(data)
         return len(data)
@@ -272,6 +275,72 @@ def read(file: Input, sink: Sink, progress: Callable[[int], None] | None = None)
         return count()
 
 
+def size(file: Input) -> int:
+    """How many bytes a regular file has, 0 for anything else."""
+    try:
+        status = os.stat(file.path) if file.path is not None else None  # noqa: PTH116
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+    return status.st_size if status is not None and stat.S_ISREG(status.st_mode) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some whole lines of a file, from one offset to another; `before` is how many lines precede them."""
+
+    start: int
+    end: int
+    before: int
+
+
+def parts(file: Input, bounds: Sequence[int]) -> list[Part]:
+    """A file cut after the lines in which the inner bounds lie, so that `read_part` can read each by itself.
+
+    Empty if it has to be read whole: it is no regular file, is compressed, or does not hold a JSON object in
+    its first line. The bounds are offsets, rising, the first of them 0. `SourceError` if it cannot be read.
+    """
+    if file.path is None:
+        return []
+    try:
+        with open(file.path, "rb") as stream:  # noqa: PTH123 - a SOURCE stays the text the user gave
+            size = os.fstat(stream.fileno()).st_size
+            if not stream.seekable() or bounds[-1] > size or not _is_object(stream.readline(WINDOW)):
+                return []
+            starts = [(0, 0)]
+            at = lines = 0
+            stream.seek(0)
+            for bound in bounds[1:-1]:
+                while at < bound:
+                    window = stream.read(min(WINDOW, bound - at))
+                    at += len(window)
+                    lines += window.count(b"\n")
+                rest = stream.readline(LONGEST)
+                at += len(rest)
+                lines += rest.count(b"\n")
+                if not rest.endswith(b"\n"):
+                    return []
+                if at > starts[-1][0]:
+                    starts.append((at, lines))
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+    ends = [*(start for start, _ in starts[1:]), size]
+    return [Part(start, end, before) for (start, before), end in zip(starts, ends, strict=True)]
+
+
+def read_part(file: Input, part: Part, sink: Sink, progress: Callable[[int], None] | None = None) -> None:
+    """Hand the values of some lines of a file to `sink`. Raises `SourceError` like `read`."""
+    try:
+        with open(cast("str", file.path), "rb", 0) as raw:  # noqa: PTH123
+            raw.seek(part.start)
+            counted = _Counted(raw, part.end - part.start)
+            stream = io.BufferedReader(counted, WINDOW)
+            _lines(
+                file.label, stream, sink, lambda: progress(counted.count) if progress else None, part.before
+            )
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+
+
 def _values(label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callable[[], None]) -> None:
     head = stream.peek(4096)
     if not head:
@@ -326,6 +395,13 @@ def _lines_or_documents(
     for line in (*before, second) if second else before:
         number += 1
         _take_line(number, line, sink)
+    _lines(label, stream, sink, tick, number)
+
+
+def _lines(
+    label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callable[[], None], number: int
+) -> None:
+    """The values of the lines that are left in the stream, `number` lines after the first of the file."""
     loads = orjson.loads
     take = sink.line
     since = 0
@@ -373,7 +449,7 @@ def _take_line(number: int, line: bytes, sink: Sink) -> None:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         if line.strip():
-            sink.malformed(number, _why(error), line)
+            sink.malformed(number, number, _why(error), line)
         return
     sink.line(number, value, line)
 
@@ -410,12 +486,14 @@ class _Cutter:
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._in_array = False
 
     def array(self) -> None:
         """Hand over the elements of an array, then whatever values follow it."""
         self._skip()
         self._at += 1
         self._sink.array()
+        self._in_array = True
         number = 0
         if self._skip() == "]":
             self._at += 1
@@ -430,6 +508,7 @@ class _Cutter:
                 if mark != ",":
                     raise self._broken(number, mark)
                 self._skip()
+        self._in_array = False
         self._sink.end_of_array()
         self.documents()
 
@@ -505,13 +584,19 @@ class _Cutter:
                 continue
             break
         raw = self._text[self._at : end]
-        self._at = end
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            self._sink.malformed(number, _why(error), raw.encode("utf-8", "replace"))
+            self._malformed(number, end, _why(error))
             return
+        self._at = end
         take(number, value)
+
+    def _malformed(self, number: int, end: int, why: str) -> None:
+        raw = self._text[self._at : end].encode("utf-8", "replace")
+        line = self._line_number()
+        self._at = end
+        self._sink.malformed(number, line, why, raw)
 
     def _unfinished(self) -> bool:
         return self._balance() is None
@@ -533,7 +618,13 @@ class _Cutter:
 
     def _pass_over(self, number: int, error: Exception) -> None:
         """Leave out a value that is no JSON: up to where its brackets balance, or there is no way on."""
-        end = self._balance() if self._text[self._at : self._at + 1] in ("{", "[") else None
+        end = None
+        if self._text[self._at : self._at + 1] in ("{", "["):
+            end = self._balance()
+        elif self._in_array:
+            # A bare word: it ends where the next element or the array's end is due.
+            word = _WORD.match(self._text, self._at)
+            end = word.end() if word is not None else None
         why = (
             "it is nested too deeply"
             if isinstance(error, RecursionError)
@@ -545,9 +636,7 @@ class _Cutter:
                 hint=f"check the file there; {_DOWNLOAD_AGAIN}",
                 place=f"{self._label}:{self._line_number()}",
             ) from error
-        raw = self._text[self._at : end]
-        self._at = end
-        self._sink.malformed(number, why[:1].lower() + why[1:], raw.encode("utf-8", "replace"))
+        self._malformed(number, end, why[:1].lower() + why[1:])
 
 
 def _yaml(label: str, stream: io.BufferedReader[Any], sink: Sink) -> None:

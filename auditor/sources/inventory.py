@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     )
     from auditor.sources.coverage import AssetCoverage
     from auditor.sources.spool import Spool
-    from auditor.sources.terraform.apply import Planned
+    from auditor.sources.terraform.laying import Planned
 
 
 class Piece(NamedTuple):

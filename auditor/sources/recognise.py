@@ -10,7 +10,7 @@ from auditor.errors import SourceError
 from auditor.model import inventory as model
 from auditor.model.inventory import Gap
 from auditor.model.names import canonical, path, project_of
-from auditor.sources import kubernetes, snapshot
+from auditor.sources import kubernetes, snapshot, wording
 from auditor.sources.coverage import ANY
 from auditor.sources.files import UnknownKindError, UnusableError
 from auditor.sources.terraform import document as terraform
@@ -39,6 +39,9 @@ _LINKS = (
         model.FIREWALL_POLICY,
     ),
 )
+_NAMED = 20
+"""How many places one gap names."""
+
 _LISTS = {f"{kind}List": asset_type for kind, asset_type in _KINDS.items()}
 _AGGREGATED = {
     "compute#subnetworkAggregatedList": "subnetworks",
@@ -51,11 +54,16 @@ _KNOWN = (
 )
 
 
+class WholeError(Exception):
+    """The file has to be read whole, since it is a snapshot, or holds one."""
+
+
 @dataclass(slots=True)
 class _List:
     """A list that is being read: what it holds of which projects, if it is a gcloud list.
 
-    `sound` is False once an item of it could not be recognised: then it is not known to be complete.
+    `sound` is False once an item of it could not be recognised, or is none that gcloud lists: then it is not
+    known to be complete. Neither is a list of several kinds, which no command prints.
     """
 
     sound: bool = True
@@ -68,7 +76,8 @@ class Recogniser:
     """Tells what each value of one file is, and hands it to the builder. Implements `files.Sink`.
 
     `label` names the file. With `strict`, what would be a gap is a `SourceError`; with `cluster`, the file
-    may hold Kubernetes objects of that cluster only.
+    may hold Kubernetes objects of that cluster only. As a `part` it tells the values of a part of the file,
+    which must not be that of a snapshot.
     """
 
     label: str
@@ -76,6 +85,7 @@ class Recogniser:
     strict: bool = False
     cluster: str | None = None
     plain: bool = True
+    part: bool = False
     _good: int = 0
     _in_array: bool = False
     _array: _List | None = None
@@ -145,29 +155,42 @@ class Recogniser:
             self._complete(self._array)
         self._in_array = False
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
         if self._check is not None:
             self._check.line(raw)
         kind = _TYPE.search(raw)
         project = _NAME.search(raw)
-        place = self.place(number)
+        place = f"{self.label}:{line}"
+        told = f"element {number} cannot be parsed: {why}" if self._in_array else f"cannot be parsed: {why}"
         if self.strict:
             raise SourceError(
-                f"cannot be parsed: {why}",
+                told,
                 hint="mend it, or leave out --strict to have it reported as a gap",
                 place=place,
             )
         self._malformed.append((place, why))
         asset_type = kind[1].decode("utf-8", "replace") if kind else ANY
-        self.builder.lost(
-            self,
-            number,
-            f"cannot be parsed: {why}",
-            asset_type,
-            project[1].decode("utf-8", "replace") if kind and project else ANY,
-            "read it from its source again; what it held is treated as unknown",
+        owner = project[1].decode("utf-8", "replace") if kind and project else ANY
+        self.builder.hole(asset_type, owner, place)
+        self.builder.gaps.append(
+            Gap(
+                place,
+                None if asset_type == ANY else asset_type,
+                told,
+                "read it from its source again; what it held is treated as unknown",
+            )
         )
+
+    def seen(self) -> tuple[int, list[str], list[tuple[str, str]]]:
+        """What was recognised, for `also_seen` of another one for the same file."""
+        return self._good, self._unknown, self._malformed
+
+    def also_seen(self, good: int, unknown: list[str], malformed: list[tuple[str, str]]) -> None:
+        """Take in what another one has recognised further on in the file."""
+        self._good += good
+        self._unknown += unknown
+        self._malformed += malformed
 
     def end(self) -> None:
         """The file has been read.
@@ -181,9 +204,9 @@ class Recogniser:
             if self._unknown:
                 self.builder.gaps.append(
                     Gap(
-                        self.label,
+                        self.label if len(self._unknown) > 1 else self._unknown[0],
                         None,
-                        f"values of no known kind: {', '.join(self._unknown)}",
+                        f"values of no known kind: {wording.some(self._unknown, _NAMED)}",
                         f"give {_KNOWN}",
                     )
                 )
@@ -205,7 +228,11 @@ class Recogniser:
     def _value(self, number: int, value: Object, inside: _List | None) -> None:
         if self.cluster is not None:
             self._evidence(number, value)
-        elif self.builder.asset(self, number, value) or self._other(number, value, inside):
+        elif self.builder.asset(self, number, value):
+            self._good += 1
+            if inside is not None:
+                inside.sound = False
+        elif self._other(number, value, inside):
             self._good += 1
         else:
             self._unrecognised(number, value, inside)
@@ -221,6 +248,14 @@ class Recogniser:
         self.builder.document(self.label, self.place(number), value, self.cluster)
 
     def _other(self, number: int, value: Object, inside: _List | None) -> bool:
+        if self._resource(number, value, inside):
+            return True
+        if inside is not None:
+            inside.sound = False
+        return self._answer(number, value)
+
+    def _answer(self, number: int, value: Object) -> bool:
+        """Whole answers: a snapshot's header, a page, lists of the APIs, what kubectl prints."""
         kind = value.get("kind")
         if isinstance(kind, str) and kind.startswith(snapshot.FAMILY):
             self._snapshot(number, value)
@@ -249,9 +284,11 @@ class Recogniser:
         if kubernetes.is_object(value):
             self.builder.document(self.label, self.place(number), value)
             return True
-        return self._resource(number, value, inside)
+        return False
 
     def _snapshot(self, number: int, value: Object) -> None:
+        if self.part:
+            raise WholeError
         if self._in_array or self._check is not None or value.get("kind") == snapshot.END:
             raise SourceError(
                 "the lines of a snapshot are not in the order they were written",
@@ -356,7 +393,8 @@ class Recogniser:
         )
 
     def _complete(self, inside: _List) -> None:
-        if inside.sound:
+        kinds = {kind for kind, _ in inside.holds} | ({model.NODE_POOL} if inside.pools_of else set())
+        if inside.sound and len(kinds) == 1:
             self.builder.listed |= inside.holds
             self.builder.pool_lists |= inside.pools_of
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -12,16 +13,14 @@ from auditor.terraform import comments, fixes
 from auditor.terraform.mapping import asset_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import date
 
     from auditor.engine.result import Report, Result
     from auditor.engine.rule import Rule
     from auditor.engine.waivers import Waiver
-    from auditor.model.declaration import Declaration
-    from auditor.model.facts import ClusterFacts
     from auditor.terraform.comments import Accepted
-    from auditor.terraform.mapping import Mapper
+    from auditor.terraform.mapping import Found, Mapper
 
 _MOST = 20
 """How many declarations a result names."""
@@ -92,10 +91,13 @@ class _Work:
 
     def result(self, result: Result) -> Result:
         """One result with its declarations."""
-        undecided = result.verdict in (Verdict.FAIL, Verdict.UNKNOWN)
         own = self._own(result)
-        names = [*own, *(self._others(result, own) if undecided else ())]
-        found = tuple(one for name in names for one in self._mapper.declarations(name))[:_MOST]
+        found = [pair for name in own for pair in self._mapper.found(name)]
+        if result.verdict in (Verdict.FAIL, Verdict.UNKNOWN):
+            found += (
+                pair for name, part in self._others(result, own) for pair in self._mapper.found(name, part)
+            )
+        found = found[:_MOST]
         if result.verdict is Verdict.FAIL:
             if result.waiver is None and self._accepted:
                 waiver = self._waiver(result, own)
@@ -104,7 +106,7 @@ class _Work:
                     result = replace(result, waiver=waiver)
             if found and self._mapper.configurations is not None:
                 found = self._fixed(result, found)
-        return replace(result, declarations=found) if found else result
+        return replace(result, declarations=tuple(one for one, _ in found)) if found else result
 
     def _own(self, result: Result) -> list[str]:
         """The resource of a result, and the part of it that it is about."""
@@ -120,28 +122,27 @@ class _Work:
             part = [f"{name}/nodePools/{result.subject}"]
         return list(dict.fromkeys((name, *part)))
 
-    def _others(self, result: Result, own: Sequence[str]) -> list[str]:
-        """What else a result rests on: subnetworks, firewall rules, policies."""
+    def _others(self, result: Result, own: Sequence[str]) -> Iterator[tuple[str, str]]:
+        """What else a result rests on: subnetworks, firewall rules, policies and their planned rules."""
         packets = fixes.packets(result, self._facts.get(result.resource.name))
-        deciders: list[str] = []
-        if packets is not None:
-            deciders = [
-                box.decided_by.asset
-                for box in packets.analysis.denied
-                if box.decided_by is not None and box.decided_by.asset and box.benign is None
-            ]
-        assets = dict.fromkeys((*deciders, *(one.asset for one in result.evidence)))
-        return [
-            one
-            for one in assets
-            if one not in own and (asset := asset_of(one)) is not None and asset.kind in fixes.FOUND_IN
-        ]
+        deciders = dict.fromkeys(
+            box.decided_by
+            for box in (() if packets is None else packets.analysis.denied)
+            if box.decided_by is not None and box.benign is None
+        )
+        assets = dict.fromkeys(one.asset for one in deciders if one.asset)
+        assets |= dict.fromkeys(one.asset for one in result.evidence)
+        for one in deciders:
+            if one.asset and one.address and one.stage != "vpc":
+                yield one.asset, one.address
+        for name in assets:
+            asset = asset_of(name)
+            if name not in own and asset is not None and asset.kind in fixes.FOUND_IN:
+                yield name, ""
 
     def _waiver(self, result: Result, own: Sequence[str]) -> Waiver | None:
         for name in own:
-            for declaration, block in zip(
-                self._mapper.declarations(name), self._mapper.blocks(name), strict=False
-            ):
+            for declaration, block in self._mapper.found(name):
                 accepted = self._accepted.get((id(block), result.rule))
                 if accepted is not None and declaration.certainty in ("state", "configuration"):
                     waiver = accepted.waiver
@@ -150,52 +151,38 @@ class _Work:
                         return replace(waiver, resource=result.resource.name)
         return None
 
-    def _fixed(self, result: Result, found: Sequence[Declaration]) -> tuple[Declaration, ...]:
+    def _fixed(self, result: Result, found: Sequence[Found]) -> list[Found]:
         """Declarations with the fix in the block where it belongs.
 
         Of several candidates none gets one: it would be a guess which of them to change.
         """
-        count: dict[str, int] = {}
-        for one in found:
-            count[one.asset] = count.get(one.asset, 0) + 1
-        made = [
-            replace(one, fix=self._fix(result, one)) if one.file and count[one.asset] == 1 else one
-            for one in found
+        count = Counter(one.asset for one, _ in found if one.certainty == "candidate")
+        single = [(one, block if count[one.asset] < 2 else None) for one, block in found]
+        configurations = self._mapper.configurations
+        texts = configurations.texts if configurations is not None else {}
+        fixed = [
+            (replace(one, fix=fixes.in_block(result, one.asset, block, texts)) if block else one, block)
+            for one, block in single
         ]
-        if not any(one.fix for one in made):
-            made = self._with_new_blocks(result, made, count)
-        return tuple(made)
+        if not any(one.fix for one, _ in fixed):
+            self._add_blocks(result, fixed, texts)
+        return fixed
 
-    def _fix(self, result: Result, one: Declaration) -> str:
-        configurations = self._mapper.configurations
-        block = next(iter(self._mapper.blocks(one.asset)), None)
-        if block is None or configurations is None:
-            return ""
-        return fixes.in_block(result, one.asset, block, configurations.texts)
-
-    def _with_new_blocks(
-        self, result: Result, found: list[Declaration], count: dict[str, int]
-    ) -> list[Declaration]:
+    def _add_blocks(self, result: Result, found: list[Found], texts: Mapping[str, bytes]) -> None:
         """New blocks for missing rules, behind the rule that decides, else the network, else the cluster."""
-        facts: ClusterFacts | None = self._facts.get(result.resource.name)
-        packets = fixes.packets(result, facts)
-        configurations = self._mapper.configurations
-        if packets is None or configurations is None:
-            return found
+        packets = fixes.packets(result, self._facts.get(result.resource.name))
+        if packets is None:
+            return
         snippets = list(dict.fromkeys(one.terraform for one in packets.repairs if one.terraform))
         order = {model.FIREWALL: 0, model.FIREWALL_POLICY: 1, model.NETWORK: 2, model.CLUSTER: 3}
         places = sorted(
-            (
-                (order.get(asset.kind, 9), number)
-                for number, one in enumerate(found)
-                if one.file and count[one.asset] == 1 and (asset := asset_of(one.asset)) is not None
-            )
+            (order.get(asset.kind, len(order)), number)
+            for number, (one, block) in enumerate(found)
+            if block is not None and block.kind == "resource" and (asset := asset_of(one.asset)) is not None
         )
         for _, number in places:
-            block = next(iter(self._mapper.blocks(found[number].asset)), None)
-            if block is not None and block.kind == "resource":
-                fix = fixes.after_block(snippets, block, configurations.texts)
-                if fix:
-                    found[number] = replace(found[number], fix=fix)
-                    break
-        return found
+            one, block = found[number]
+            fix = fixes.after_block(snippets, block, texts) if block is not None else ""
+            if fix:
+                found[number] = (replace(one, fix=fix), block)
+                return

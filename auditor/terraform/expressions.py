@@ -257,17 +257,26 @@ class Evaluation:
 
     def _template(self, node: Node, text: bytes) -> Any:
         inner = node.named_children[0] if node.type == "template_expr" and node.named_children else node
+        children = inner.named_children
         heredoc = inner.type == "heredoc_template"
+        if len(children) < 2:
+            return UNKNOWN
+        # The parser leaves space at the edges of a literal out of it: literals are what is between the rest.
+        done, end = children[0].end_byte, children[-1].start_byte
+        if heredoc:
+            done = text.find(b"\n", children[1].end_byte) + 1
         parts: list[Any] = []
-        for child in inner.named_children:
-            if child.type == "template_literal":
-                written = _text(child, text)
-                parts.append(written if heredoc else _unescaped(written))
-            elif child.type == "template_interpolation":
-                expression = next((one for one in child.named_children if one.type == "expression"), None)
-                parts.append(UNKNOWN if expression is None else self._expression(expression, text))
-            elif child.type == "template_directive":
-                parts.append(UNKNOWN)
+        for child in children:
+            if child.type not in ("template_interpolation", "template_directive"):
+                continue
+            if done < child.start_byte:
+                parts.append(_literal_part(text[done : child.start_byte], heredoc=heredoc))
+            inside = [one for one in child.named_children if one.type == "expression"]
+            known = child.type == "template_interpolation" and len(inside) == 1
+            parts.append(self._expression(inside[0], text) if known else UNKNOWN)
+            done = child.end_byte
+        if done < end:
+            parts.append(_literal_part(text[done:end], heredoc=heredoc))
         if heredoc:
             return _heredoc(parts, indented=text[inner.start_byte : inner.start_byte + 3] == b"<<-")
         # A template that is one interpolation is that value itself, of whatever type.
@@ -422,16 +431,23 @@ def _unescaped(written: str) -> str:
     return text.replace("$${", "${").replace("%%{", "%{")
 
 
+def _literal_part(written: bytes, *, heredoc: bool) -> str:
+    literal = written.decode("utf-8", "replace")
+    if heredoc:
+        return literal.replace("$${", "${").replace("%%{", "%{")
+    return _unescaped(literal)
+
+
 def _heredoc(parts: Sequence[Any], *, indented: bool) -> Any:
     found = joined(parts)
-    if isinstance(found, str):
-        lines = found.split("\n")
-        if indented:
-            margins = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
-            least = min(margins, default=0)
-            lines = [line[least:] for line in lines]
-        return "\n".join(lines).strip("\n") + "\n"
-    return UNKNOWN
+    if not isinstance(found, str):
+        return UNKNOWN
+    # What stands before the marker that ends it is no part of the text.
+    lines = found.rpartition("\n")[0].split("\n")
+    if indented:
+        margins = [len(line) - len(line.lstrip(" ")) for line in lines if line.strip()]
+        lines = [line[min(margins, default=0) :] for line in lines]
+    return "\n".join(lines) + "\n"
 
 
 def _is_open(value: Any) -> bool:
@@ -464,7 +480,8 @@ def joined(parts: Sequence[Any]) -> Any:
         if isinstance(part, Partial):
             found += part.parts
         elif isinstance(part, str | int | float | bool):
-            found.append(_string(part))
+            if part != "":
+                found.append(_string(part))
         else:
             found.append(None)
     merged: list[str | None] = []

@@ -33,6 +33,11 @@ _TYPES = {
     "google_compute_network": model.NETWORK,
     "google_compute_subnetwork": model.SUBNETWORK,
     "google_compute_firewall": model.FIREWALL,
+    "google_compute_firewall_policy": model.FIREWALL_POLICY,
+    "google_compute_firewall_policy_with_rules": model.FIREWALL_POLICY,
+    "google_compute_firewall_policy_rule": model.FIREWALL_POLICY,
+    "google_compute_network_firewall_policy_rule": model.FIREWALL_POLICY,
+    "google_compute_region_network_firewall_policy_rule": model.FIREWALL_POLICY,
     "google_compute_network_firewall_policy": model.FIREWALL_POLICY,
     "google_compute_network_firewall_policy_with_rules": model.FIREWALL_POLICY,
     "google_compute_region_network_firewall_policy": model.FIREWALL_POLICY,
@@ -94,6 +99,8 @@ class Declared:
 def asset_of(name: str) -> Asset | None:
     """What a resource is known by, from its full name or canonical reference; None for other types."""
     reference = canonical(name)
+    if reference.startswith("locations/global/firewallPolicies/"):
+        return Asset(model.FIREWALL_POLICY, "", "global", last(reference), "")
     for pattern, kind in _ASSETS:
         found = pattern.fullmatch(reference)
         if found is None:
@@ -250,6 +257,9 @@ def _resource(
             location = module.provided(block, "region") if kind.startswith("google_compute") else UNKNOWN
     project = module.argument(block, "project", evaluation)
     name = module.argument(block, "name", evaluation)
+    if kind.startswith("google_compute_firewall_policy") or kind.endswith("_rule"):
+        # Hierarchical policies are known by a number that the API gives them, and rules by their policy.
+        name = UNKNOWN
     if name is UNKNOWN and "name_prefix" in block.attributes:
         prefix = evaluation.value(block.attributes["name_prefix"])
         name = Partial((prefix, None)) if isinstance(prefix, str) else UNKNOWN
@@ -297,6 +307,10 @@ def _own_name(value: Any) -> Any:
     return value
 
 
+Found = tuple[Declaration, "Block | None"]
+"""A declaration and its block, where there is one at hand."""
+
+
 @dataclass(slots=True)
 class Mapper:
     """Finds the declarations of assets, each once.
@@ -309,61 +323,44 @@ class Mapper:
     exact: Mapping[str, str]
     planned: Mapping[str, tuple[str, str]]
     resolve: Callable[[str], str]
-    _known: dict[str, tuple[tuple[Declaration, ...], tuple[Block, ...]]]
+    _known: dict[tuple[str, str], tuple[Found, ...]]
 
     def declarations(self, name: str) -> tuple[Declaration, ...]:
         """Where an asset is declared, by its full resource name."""
-        return self._of(name)[0]
+        return tuple(one for one, _ in self.found(name))
 
-    def blocks(self, name: str) -> tuple[Block, ...]:
-        """The blocks of these declarations."""
-        return self._of(name)[1]
+    def found(self, name: str, part: str = "") -> tuple[Found, ...]:
+        """The same with the blocks.
 
-    def _of(self, name: str) -> tuple[tuple[Declaration, ...], tuple[Block, ...]]:
-        found = self._known.get(name)
+        `part` is the address of the Terraform resource that declares a part of the asset, such as the rule of
+        a policy.
+        """
+        found = self._known.get((name, part))
         if found is None:
-            found = self._known[name] = self._find(name)
+            found = self._known[name, part] = self._find(name, part)
         return found
 
-    def _find(self, name: str) -> tuple[tuple[Declaration, ...], tuple[Block, ...]]:
-        address, action = self.planned.get(name, ("", ""))
+    def _find(self, name: str, part: str) -> tuple[Found, ...]:
+        address, action = (part, "") if part else self.planned.get(name, ("", ""))
         key = self.resolve(name)
         address = address or self.exact.get(key, "")
-        if self.configurations is not None:
-            if address:
-                blocks = self.configurations.by_address(address)
-                if blocks:
-                    certainty: Certainty = "state" if len(blocks) == 1 else "candidate"
-                    return tuple(
-                        Declaration(
-                            name,
-                            address,
-                            certainty,
-                            one.file,
-                            one.first,
-                            one.last,
-                            action,
-                        )
-                        for one in blocks
-                    ), tuple(blocks)
-            asset = asset_of(key)
-            if asset is not None and not address:
-                found = self.configurations.by_values(asset, self.resolve)
-                return tuple(
-                    Declaration(
-                        name,
-                        one.address,
-                        "configuration" if sure else "candidate",
-                        one.block.file,
-                        one.block.first,
-                        one.block.last,
-                        action,
-                    )
-                    for one, sure in found
-                ), tuple(one.block for one, _ in found)
-        if address:
-            return (Declaration(name, address, "plan", action=action),), ()
-        return (), ()
+        certainty: Certainty
+        if self.configurations is not None and address:
+            blocks = self.configurations.by_address(address)
+            certainty = "state" if len(blocks) == 1 else "candidate"
+            if blocks:
+                return tuple(_found(name, address, certainty, one, action) for one in blocks)
+        asset = asset_of(key)
+        if self.configurations is not None and asset is not None and not address:
+            return tuple(
+                _found(name, one.address, "configuration" if sure else "candidate", one.block, action)
+                for one, sure in self.configurations.by_values(asset, self.resolve)
+            )
+        return ((Declaration(name, address, "plan", action=action), None),) if address else ()
+
+
+def _found(name: str, address: str, certainty: Certainty, block: Block, action: str) -> Found:
+    return Declaration(name, address, certainty, block.file, block.first, block.last, action), block
 
 
 def mapper(

@@ -393,7 +393,10 @@ class Module:
                 value = UNKNOWN if found is None else Evaluation(self).value(found)
                 break
         else:
-            if self._parent is not None and (provider in self._providers or not alias):
+            # A map of providers replaces the inheritance of default ones (Terraform documentation, "Providers
+            # Within Modules").
+            inherited = provider in self._providers if self._providers else not alias
+            if self._parent is not None and inherited:
                 value = self._parent._provider(self._providers.get(provider, provider), name)  # noqa: SLF001
         self._provided[key] = value
         return value

@@ -8,18 +8,14 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.engine.baseline import compare
-from auditor.engine.load import load_packs
 from auditor.engine.result import Verdict
 from auditor.reporting.previous import load
-from tests.changes import FORMS, RULE, cluster, gap, project, scan
-from tests.engine.builders import rule, write
+from tests.changes import FORMS, NAMED, ON, RENAMED, RULE, cluster, gap, own, project, scan
 from tests.sources import assets as make
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
     from pathlib import Path
 
-    from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
     from tests.changes import Scan
 
@@ -92,6 +88,10 @@ TABLE: dict[str, tuple[dict[str, Any], list[str]]] = {
     ),
     "the folder became unreadable": (
         {"assets": [OTHER], "gaps": (gap("folders/55"),)},
+        ["c not_covered"],
+    ),
+    "the folder became unreadable, for all that is said": (
+        {"assets": [OTHER], "gaps": (gap("folders/55"),), "complete": True},
         ["c not_covered"],
     ),
     "clusters became unreadable": (
@@ -192,16 +192,6 @@ def test_a_waiver_that_lapsed_makes_a_finding_worse(form: str, tmp_path: Path) -
 
 
 # --- rules change ---------------------------------------------------------------------------------------
-
-
-def own(tmp_path: Path, name: str = "visible", **keys: str) -> Sequence[LoadedPack]:
-    text = rule(id=f"id: {name}", **keys)
-    return load_packs([write(tmp_path / f"pack-{len(list(tmp_path.iterdir()))}", **{name: text})])
-
-
-ON = "checks: [{expect: cluster.networkConfig.enableIntraNodeVisibility, message: Off.}]"
-RENAMED = "since: 1.0.0\naliases: [visible]"
-NAMED = ON.replace("Visibility,", "Visibility || cluster.name == 'c',")
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -307,6 +309,19 @@ def test_a_refusal_is_told_from_what_github_takes_and_shows_otherwise(name: str,
     mutate(sarif)
     (found,) = {v.refused for v in check_sarif(sarif) if v.rule == expected}
     assert found is (expected not in TAKEN)
+
+
+def test_every_violation_is_documented_with_what_github_does() -> None:
+    root = Path(__file__).parents[2]
+    table = (root / "docs/check-sarif.md").read_text("utf-8")
+    documented = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    source = (root / "auditor/reporting/check_sarif.py").read_text("utf-8")
+    literal = set(re.findall(r'^ +(?:return |yield )?Violation\(\s*"([a-z-]+)"', source, re.MULTILINE))
+    made = {expected for _, expected, _ in MUTATIONS.values()} | literal | {"file-name", "file-too-large"}
+    assert sorted(documented) == sorted(made)
+    refused, _ = table.split("| `locations-cut`")
+    assert all(f"| `{name}` |" in refused for name in made - TAKEN - {"file-name"})
+    assert not any(f"| `{name}` |" in refused for name in TAKEN)
 
 
 # --- several files, and notices -------------------------------------------------------------------------

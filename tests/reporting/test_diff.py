@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING, Any
 import jsonschema
 import orjson
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from auditor.errors import AuditorError
-from auditor.reporting import diff, diff_formats
+from auditor.reporting import FORMATS, diff, diff_formats
+from auditor.reporting.previous import load
 from tests.changes import FORMS, RULE, Scan, cluster, gap, project, scan
 from tests.reporting import reports
 from tests.sources import assets as make
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 SCHEMA = json.loads((Path(__file__).parents[2] / "docs" / "diff.schema.json").read_text())
 OTHER = cluster("other", "shop", on=True)
@@ -127,16 +128,10 @@ def test_clusters_come_and_go(tmp_path: Path) -> None:
 def test_any_report_differs_in_nothing_from_itself(form: str, tmp_path: Path) -> None:
     for build in (reports.all_verdicts, reports.report):
         path = tmp_path / "report"
-        path.write_bytes(b"".join(diff_formats_of(form)(build())))
+        path.write_bytes(b"".join(FORMATS[form](build())))
         found = diff.compare(str(path), str(path))
         assert not found.effects
         assert diff_formats.text(found).endswith("Nothing changed.\n")
-
-
-def diff_formats_of(form: str) -> Callable[[Any], Iterable[bytes]]:
-    from auditor.reporting import FORMATS
-
-    return FORMATS[form]
 
 
 def test_a_report_of_any_layout_is_compared(tmp_path: Path) -> None:
@@ -169,6 +164,59 @@ def test_a_damaged_report_is_refused(key: str, value: object, tmp_path: Path) ->
     (tmp_path / "now").write_bytes(orjson.dumps(document))
     with pytest.raises(AuditorError, match="damaged"):
         diff.compare(then, str(tmp_path / "now"))
+
+
+def places(value: object, path: tuple[Any, ...] = ()) -> Iterable[tuple[Any, ...]]:
+    if path:
+        yield path
+    items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for key, item in items:
+        yield from places(item, (*path, key))
+
+
+ANYTHING = st.one_of(
+    st.none(), st.booleans(), st.integers(-2, 200), st.text(max_size=3), st.just("1-2"), st.just([]),
+    st.just({}), st.just([{}]), st.just({"name": "x"}), st.just([[]]),
+)  # fmt: skip
+WHOLE = orjson.dumps(
+    [orjson.loads(b"".join(FORMATS[form](reports.all_verdicts()))) for form in ("json", "sarif-full")]
+)
+PLACES = [list(places(one)) for one in orjson.loads(WHOLE)]
+
+
+def compared_or_refused(old: str, new: str) -> diff.Diff | AuditorError:
+    try:
+        load(old)
+        return diff.compare(old, new)
+    except AuditorError as error:
+        return error
+
+
+@settings(max_examples=300)
+@given(data=st.data())
+def test_a_report_that_holds_anything_anywhere_is_compared_or_refused(
+    data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    number = data.draw(st.integers(0, 1))
+    document = orjson.loads(WHOLE)[number]
+    *path, last = data.draw(st.sampled_from(PLACES[number]))
+    holder = document
+    for key in path:
+        holder = holder[key]
+    holder[last] = data.draw(ANYTHING)
+    folder = tmp_path_factory.getbasetemp()
+    plain, changed = folder / "plain", folder / "changed"
+    plain.write_bytes(orjson.dumps(orjson.loads(WHOLE)[number]))
+    changed.write_bytes(orjson.dumps(document))
+    for old, new in ((plain, changed), (changed, plain)):
+        found = compared_or_refused(str(old), str(new))
+        if isinstance(found, AuditorError):
+            assert found.place in (str(plain), str(changed))
+            assert found.hint
+            continue
+        assert b"".join(diff_formats.as_json(found))
+        assert b"".join(diff_formats.markdown(found))
+        assert diff_formats.text(found)
 
 
 # --- packets --------------------------------------------------------------------------------------------

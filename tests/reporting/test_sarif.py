@@ -11,7 +11,7 @@ import orjson
 import pytest
 from hypothesis import given, settings
 
-from auditor.engine.result import Report, Severity, Verdict
+from auditor.engine.result import Comparison, Report, Severity, Verdict
 from auditor.model.evidence import Evidence
 from auditor.model.inventory import Gap
 from auditor.reporting import FORMATS, sarif
@@ -92,6 +92,21 @@ def test_the_baseline_is_a_state_in_the_full_profile() -> None:
     report = reports.all_verdicts()
     written = run(report, "sarif-full")["results"]
     assert [r.get("baselineState") for r in written] == [r.baseline for r in report.results]
+
+
+def test_a_run_names_the_run_that_it_was_compared_with() -> None:
+    then = reports.all_verdicts()
+    comparison = Comparison(
+        "then.json", then.scope, then.read_time, then.digest, then.tool_version, then.rules_digest,
+        0, 0, 0, frozenset(), (), (), (), (),
+    )  # fmt: skip
+    now = replace(then, digest="sha256:other", comparison=comparison)
+    earlier, later = run(then, "sarif-full"), run(now, "sarif-full")
+    assert later["baselineGuid"] == earlier["automationDetails"]["guid"]
+    assert later["automationDetails"]["guid"] != later["baselineGuid"]
+    assert not list(oasis().iter_errors(document(now, "sarif-full")))
+    assert "baselineGuid" not in run(now)
+    assert "guid" not in run(now)["automationDetails"]
 
 
 @pytest.mark.parametrize("profile", ["sarif", "sarif-full"])

@@ -368,3 +368,12 @@ def test_what_a_snapshot_could_not_read_stays_unread_beside_an_export(tmp_path: 
     assert not coverage.hierarchy_read("host")
     assert not coverage.every_cluster_read()
     assert coverage.why_not(model.FIREWALL, "host").reason == "PERMISSION_DENIED"
+
+
+def test_a_list_of_several_kinds_is_no_list_that_a_command_printed(tmp_path: Path) -> None:
+    rule, network, cluster = make.api(make.firewall()), make.api(make.network()), make.api(make.cluster("a"))
+    for number, other in enumerate((network, cluster, make.network(), {"firewalls": [], "network": "n"})):
+        inventory = load([make.write(tmp_path / f"m{number}", [rule, other])])
+        assert inventory.firewall_rules
+        assert not inventory.coverage.read(model.FIREWALL, "host"), other
+    assert load([make.write(tmp_path / "f", [rule, rule])]).coverage.read(model.FIREWALL, "host")

@@ -383,6 +383,10 @@ def test_a_value_of_no_known_kind_among_others_is_a_gap(tmp_path: Path) -> None:
     (gap,) = inventory.gaps
     assert f"{source}[element 12]" in gap.reason
     assert f"{source}[element 13]" in gap.reason
+    lines = make.write(tmp_path / "g", make.ndjson(make.organisation()) + b'"odd"\n')
+    assert [gap.scope for gap in load([lines]).gaps] == [f"{lines}:12"]
+    many = load([make.write(tmp_path / "h", [*make.organisation(), *range(500)])])
+    assert max(len(gap.reason) for gap in many.gaps) < 2000
 
 
 def test_types_of_no_use_are_counted_and_place_their_project(tmp_path: Path) -> None:

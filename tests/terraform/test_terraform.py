@@ -5,8 +5,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from pathlib import Path
+from typing import Any
 
+import jsonschema
 import pytest
 
 from auditor.cli import cli
@@ -15,9 +17,9 @@ from auditor.reporting import check_sarif
 from auditor.terraform.mapping import Configurations
 from tests.sources.terraform import plans as make
 
-if TYPE_CHECKING:
-    from pathlib import Path
-
+SCHEMA = jsonschema.Draft202012Validator(
+    json.loads((Path(__file__).parents[2] / "docs" / "report.schema.json").read_text())
+)
 MAIN = """\
 resource "google_compute_network" "vpc" {
   project = "host"
@@ -79,6 +81,7 @@ class Scan:
             cli(self.arguments)
         self.code = exited.value.code
         found: dict[str, Any] = json.loads((self.folder / "report.json").read_text())
+        SCHEMA.validate(found)
         return found
 
 
@@ -161,6 +164,55 @@ def test_the_missing_rule_comes_behind_the_rule_that_decides(scan: Scan) -> None
     assert Configurations(["infra"]).gaps == []
     (scan.folder / "infra" / "firewall.tf").write_text(mended)
     assert Configurations(["infra"]).gaps == []
+
+
+def test_the_demo_is_told_what_a_plan_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    network = "projects/mrd-net-prod/global/networks/prod-vpc"
+    values = make.firewall(project="mrd-net-prod", network=network, deny=[{"protocol": "all"}])
+    Path("plan.json").write_text(
+        json.dumps(make.plan(make.change("module.net.google_compute_firewall.deny", values)))
+    )
+    report = {}
+    for name, sources in (("before", ["demo"]), ("after", ["demo", "plan.json"])):
+        with pytest.raises(SystemExit):
+            cli(["scan", *sources, "--quiet", "--now", "2026-11-22", "--output", f"json={name}.json"])
+        report[name] = json.loads(Path(f"{name}.json").read_text())
+        SCHEMA.validate(report[name])
+    ready = {one["name"] for one in report["before"]["clusters"] if one["readiness"] == "ready"}
+    hit = [
+        one
+        for one in report["after"]["clusters"]
+        if one["name"] in ready and one["network"]["network"] == network
+    ]
+    assert len(hit) == 3
+    for cluster in hit:
+        assert cluster["readiness"] == "blocked"
+        same_node = cluster["traffic"]["same_node"]
+        deciders = {one["decided_by"].get("address") for one in same_node["denied"] if "benign" not in one}
+        assert deciders == {"module.net.google_compute_firewall.deny"}
+        assert same_node["repairs"][0]["terraform"].startswith('resource "google_compute_firewall"')
+    told = [
+        one
+        for one in report["after"]["results"]
+        if one["rule"] == "same-node-traffic-would-be-denied"
+        and one["resource"]["name"] in ready
+        and one["verdict"] == "fail"
+    ]
+    assert [one["declarations"] for one in told] == [
+        [
+            {
+                "asset": "//compute.googleapis.com/projects/mrd-net-prod/global/firewalls/deny-egress",
+                "address": "module.net.google_compute_firewall.deny",
+                "certainty": "plan",
+                "file": None,
+                "start_line": None,
+                "end_line": None,
+                "action": "create",
+                "fix": None,
+            }
+        ]
+    ] * 3
 
 
 def test_flow_logs_are_turned_on_in_the_subnetworks_block(scan: Scan) -> None:
@@ -353,3 +405,72 @@ def test_hostile_configurations_end_in_nothing(tmp_path: Path, text: str) -> Non
     cluster = 'resource "google_container_cluster" "x" {\n  name = local.a0\n  project = local.a\n}\n'
     (tmp_path / "main.tf").write_text(text + cluster, encoding="utf-8", errors="replace")
     Configurations([str(tmp_path)])
+
+
+def test_a_comment_property_of_a_json_block_waives(scan: Scan) -> None:
+    block = {
+        "//": "gke-auditor: waive intranode-visibility-disabled reason=pilot owner=a expires=2027-01-01",
+        "project": "svc",
+        "name": "main",
+        "location": "europe-west1",
+    }
+    scan.write("main.tf.json", json.dumps({"resource": {"google_container_cluster": {"main": block}}}))
+    report = scan.run()
+    assert finding(report, "intranode-visibility-disabled")["waiver"]["reason"] == "pilot"
+
+
+def test_providers_that_are_handed_to_a_module_are_all_it_has(scan: Scan) -> None:
+    (scan.folder / "infra" / "gke").mkdir()
+    scan.write(
+        "gke/main.tf",
+        'resource "google_container_cluster" "x" {\n  name = "main"\n  location = "europe-west1"\n}\n',
+    )
+    providers = (
+        'provider "google" {\n  project = "other"\n}\n\n'
+        'provider "google" {\n  alias = "svc"\n  project = "svc"\n}\n'
+    )
+    call = 'module "gke" {\n  source = "./gke"\n  providers = {\n    google = google.svc\n  }\n}\n'
+    scan.write("main.tf", providers + call)
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"]
+    assert [(one["address"], one["certainty"]) for one in found] == [
+        ("module.gke.google_container_cluster.x", "configuration")
+    ]
+    scan.write("main.tf", providers + call.replace("google = google.svc", "google-beta = google.svc"))
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"]
+    assert [one["certainty"] for one in found] == ["candidate"]
+
+
+def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
+    scan.write(
+        "main.tf",
+        'resource "google_compute_firewall_policy" "org" {\n'
+        '  parent     = "organizations/99"\n  short_name = "org"\n}\n',
+    )
+    policy = make.change("google_compute_firewall_policy.org", {"name": "4711", "parent": "organizations/99"})
+    rule = make.change(
+        "google_compute_firewall_policy_rule.deny",
+        {
+            "firewall_policy": "4711", "priority": 1, "direction": "EGRESS", "action": "deny",
+            "match": [{"dest_ip_ranges": ["10.0.0.0/8"], "layer4_configs": [{"ip_protocol": "all"}]}],
+        },
+    )  # fmt: skip
+    attached = make.change(
+        "google_compute_firewall_policy_association.org",
+        {"name": "org", "firewall_policy": "4711", "attachment_target": "organizations/99"},
+    )
+    report = scan.run(documents=(make.plan(policy, rule, attached),))
+    found = finding(report, "same-node-traffic-would-be-denied")["declarations"]
+    assert [(one["address"], one["certainty"]) for one in found] == [
+        ("google_compute_firewall_policy_rule.deny", "plan"),
+        ("google_compute_firewall_policy.org", "state"),
+    ]
+    assert "google_compute_firewall_policy_rule" in found[1]["fix"]
+    block = 'resource "google_compute_firewall_policy_rule" "deny" {\n  priority = 1\n}\n'
+    scan.write("rules.tf", block)
+    report = scan.run(documents=(make.plan(policy, rule, attached),))
+    found = finding(report, "same-node-traffic-would-be-denied")["declarations"]
+    # The new rule belongs behind the one that denies.
+    assert [(one["address"], one["certainty"], bool(one["fix"])) for one in found] == [
+        ("google_compute_firewall_policy_rule.deny", "state", True),
+        ("google_compute_firewall_policy.org", "state", False),
+    ]

@@ -106,9 +106,12 @@ class Identity:
         return placeholder(change, "project")
 
     def _place(self, change: Change, name: str, values: Object | None) -> str:
-        value = self.get(change, values)(name)
-        if isinstance(value, str) and value:
-            return last(value)
+        get = self.get(change, values)
+        # Old releases of the provider had the place of a cluster under these names too.
+        for argument in (name, "zone", "region") if name == "location" else (name,):
+            value = get(argument)
+            if isinstance(value, str) and value:
+                return last(value)
         if self._plan.configuration.states(change, name) is False and name == "region":
             provided = self._plan.configuration.provider(change, name)
             if provided:

@@ -745,3 +745,68 @@ def test_a_planned_clusters_traffic_is_unknown_where_it_must_be(
     ]
     assert any(f"google_container_cluster.{named}" in reason for reason in reasons)
     assert result(report, NOW, name).verdict is not Verdict.PASS
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_values_that_no_resource_has_are_a_gap_and_no_crash(read: Any, deep: bool) -> None:
+    value: Any = 10**30
+    for _ in range(150 if deep else 0):
+        value = [value]
+    changes = [
+        make.change("google_compute_firewall.x", make.firewall(priority=value, deny=[{"protocol": "all"}])),
+        make.change(
+            "google_container_cluster.main",
+            {
+                "name": "main",
+                "project": "svc",
+                "location": "europe-west1",
+                "node_config": [{"disk_size_gb": value}],
+            },
+            actions=("update",),
+            before={},
+        ),
+        make.change(
+            "google_compute_network_firewall_policy_rule.x",
+            {"firewall_policy": "guard", "project": "host", **_rule(priority=value)},
+        ),
+    ]
+    report = audited(read(make.plan(*changes)))
+    assert result(report, WOULD).verdict is Verdict.UNKNOWN
+
+
+def test_a_rule_with_an_unknown_priority_takes_no_other_rules_place(read: Any) -> None:
+    kind, policy, part = POLICIES[0]
+    match = {"destIpRanges": ["0.0.0.0/0"], "layer4Configs": [{"ipProtocol": "all"}]}
+    live = make.live()
+    live.append(
+        {
+            "name": "//compute.googleapis.com/projects/host/global/firewallPolicies/guard",
+            "assetType": "compute.googleapis.com/FirewallPolicy",
+            "ancestors": live[1]["ancestors"],
+            "resource": {
+                "data": {
+                    "name": "guard",
+                    "associations": [{"name": "here", "attachmentTarget": make.NETWORK}],
+                    "rules": [{"priority": 0, "direction": "EGRESS", "action": "deny", "match": match}],
+                }
+            },
+        }
+    )
+    assert result(audited(read(live=live)), WOULD).verdict is Verdict.FAIL
+    rule = {name: value for name, value in _rule(action="allow").items() if name != "priority"}
+    planned = make.change(f"{kind}_rule.allow", {**part, **rule}, unknown={"priority": True})
+    found = result(audited(read(make.plan(planned), live=live)), WOULD)
+    assert found.verdict is not Verdict.PASS
+    gone = make.change(f"{kind}_rule.deny", None, actions=("delete",), before={**part, **_rule(priority=0)})
+    assert result(audited(read(make.plan(gone), live=live)), WOULD).verdict is Verdict.PASS
+    detached = make.change(
+        f"{kind}_association.here",
+        None,
+        actions=("delete",),
+        before={**part, "name": "here", "attachment_target": make.NETWORK},
+    )
+    assert result(audited(read(make.plan(detached), live=live)), WOULD).verdict is Verdict.PASS
+    removed = make.change(f"{kind}.guard", None, actions=("delete",), before=policy)
+    assert result(audited(read(make.plan(removed), live=live)), WOULD).verdict is Verdict.PASS
+    # What the plan takes away from a policy that is not there, nobody misses.
+    assert result(audited(read(make.plan(gone))), WOULD).verdict is Verdict.PASS

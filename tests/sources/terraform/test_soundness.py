@@ -74,3 +74,55 @@ def test_what_is_not_known_is_never_decided_otherwise(values: dict[str, Any], un
             assert known[protocol] == "denied", (protocol, known, open_ended)
         elif verdict == "partial":
             assert known[protocol] in ("partial", "denied"), (protocol, known, open_ended)
+
+
+@st.composite
+def policies(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
+    """A network policy with two rules, and where it is attached."""
+    part = {"firewall_policy": "guard", "project": "host"}
+    rules = [
+        {
+            **part,
+            "priority": draw(st.sampled_from((1, 2))) + 10 * number,
+            "direction": draw(st.sampled_from(("INGRESS", "EGRESS"))),
+            "action": draw(st.sampled_from(("allow", "deny", "goto_next"))),
+            "disabled": draw(st.sampled_from((None, True))),
+            "match": [
+                {
+                    "dest_ip_ranges": draw(st.lists(st.sampled_from(RANGES), max_size=1)),
+                    "src_ip_ranges": draw(st.lists(st.sampled_from(RANGES), max_size=1)),
+                    "layer4_configs": [{"ip_protocol": draw(st.sampled_from(("all", "tcp")))}],
+                }
+            ],
+        }
+        for number in range(2)
+    ]
+    kind = "google_compute_network_firewall_policy"
+    target = draw(st.sampled_from((make.NETWORK, "projects/host/global/networks/other")))
+    return [
+        (f"{kind}.guard", {"name": "guard", "project": "host"}),
+        *((f"{kind}_rule.r{number}", rule) for number, rule in enumerate(rules)),
+        (f"{kind}_association.a", {**part, "name": "a", "attachment_target": target}),
+    ]
+
+
+@given(policies(), st.data())
+def test_what_is_not_known_of_a_policy_is_never_decided_otherwise(
+    resources: list[tuple[str, dict[str, Any]]], data: st.DataObject
+) -> None:
+    known = packets(*(make.change(address, values) for address, values in resources))
+    changes = []
+    for address, values in resources:
+        unknown = data.draw(st.lists(st.sampled_from(sorted(values)), max_size=2, unique=True))
+        left = {name: value for name, value in values.items() if name not in unknown}
+        marks: dict[str, Any] = dict.fromkeys(unknown, True)
+        if "match" in left and data.draw(st.booleans()):
+            inner = data.draw(st.sampled_from(sorted(left["match"][0])))
+            left["match"] = [{name: value for name, value in left["match"][0].items() if name != inner}]
+            marks["match"] = [{inner: True}]
+        changes.append(make.change(address, left, unknown=marks))
+    for protocol, verdict in packets(*changes).items():
+        if verdict in ("allowed", "denied"):
+            assert known[protocol] == verdict, (protocol, known, changes)
+        elif verdict == "partial":
+            assert known[protocol] in ("partial", "denied"), (protocol, known, changes)
