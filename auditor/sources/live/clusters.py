@@ -41,14 +41,17 @@ Object = dict[str, Any]
 LACKING = (
     "autopilot",
     "clusterIpv4Cidr",
+    "controlPlaneEndpointsConfig",
     "currentMasterVersion",
+    "endpoint",
     "id",
     "ipAllocationPolicy",
     "networkConfig",
     "nodePools",
+    "privateClusterConfig",
     "status",
 )
-"""The fields that are filled in: those that facts need and that the API never leaves out without a reason."""
+"""The fields that are filled in: those that facts need, and those that say where a cluster can be asked."""
 
 ESSENTIAL = ("currentMasterVersion", "networkConfig", "status")
 """The fields without which a cluster's asset is taken for incomplete."""
