@@ -166,6 +166,18 @@ def test_the_missing_rule_comes_behind_the_rule_that_decides(scan: Scan) -> None
     assert Configurations(["infra"]).gaps == []
 
 
+def test_what_a_plan_would_do_is_not_recorded_as_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.json").write_text(json.dumps(make.plan(make.DENY)))
+    with pytest.raises(SystemExit) as exit_:
+        cli(["scan", "demo", "plan.json", "--quiet", "--history", "h"])
+    assert exit_.value.code == 2
+    assert "error: --history: a scan of a Terraform plan is not recorded" in capsys.readouterr().err
+    assert not Path("h").exists()
+
+
 def test_the_demo_is_told_what_a_plan_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     network = "projects/mrd-net-prod/global/networks/prod-vpc"
