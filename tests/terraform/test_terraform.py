@@ -10,6 +10,8 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.cli import cli
 from auditor.errors import AuditorError
@@ -486,3 +488,24 @@ def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
         ("google_compute_firewall_policy_rule.deny", "state", True),
         ("google_compute_firewall_policy.org", "state", False),
     ]
+
+
+TEXTS = [path.read_text() for path in sorted((Path(__file__).parent / "layouts").glob("**/*.tf"))]
+
+
+@given(
+    st.sampled_from(TEXTS),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 12), st.text('{}[]"$%=.\n#*/ éx', max_size=4)), max_size=4
+    ),
+)
+def test_no_text_ends_in_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, text: str, cuts: list[Any]
+) -> None:
+    for place, length, inserted in cuts:
+        start = int(place * len(text))
+        text = text[:start] + inserted + text[start + length :]
+    folder = tmp_path_factory.mktemp("mangled")
+    (folder / "main.tf").write_text(text)
+    (folder / "terraform.tfvars").write_text(text)
+    Configurations([str(folder)])
