@@ -15,8 +15,9 @@ from hypothesis import strategies as st
 
 from auditor.cli import cli
 from auditor.errors import AuditorError
+from auditor.model.names import canonical
 from auditor.reporting import check_sarif
-from auditor.terraform.mapping import Configurations
+from auditor.terraform.mapping import Configurations, mapper
 from tests.sources.terraform import plans as make
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -509,3 +510,33 @@ def test_no_text_ends_in_a_crash(
     (folder / "main.tf").write_text(text)
     (folder / "terraform.tfvars").write_text(text)
     Configurations([str(folder)])
+
+
+def test_a_cluster_with_a_pool_inside_is_one_block_to_a_state(scan: Scan) -> None:
+    pool = '\n  node_pool {\n    name = "pool"\n  }\n}\n'
+    scan.write("main.tf", MAIN.replace('"svc"', "var.project").rstrip("}\n") + "\n" + pool)
+    state = scan.folder / "state.json"
+    values = {"name": "main", "project": "svc", "location": "europe-west1"}
+    state.write_text(json.dumps(make.state(("google_container_cluster.main", values))))
+    found = finding(scan.run("--terraform-state", str(state)), "intranode-visibility-disabled")
+    assert [(one["certainty"], one["start_line"]) for one in found["declarations"]] == [("state", 14)]
+
+
+def test_a_project_may_be_written_as_its_number_and_a_name_may_not(tmp_path: Path) -> None:
+    block = (
+        'resource "google_container_cluster" "x" {{\n  project = "{}"\n  name = "{}"\n  location = "l"\n}}\n'
+    )
+
+    def resolve(reference: str) -> str:
+        return canonical(reference).replace("projects/1234", "projects/svc")
+
+    for number, (project, name, links) in enumerate(
+        (("1234", "svc", 1), ("svc", "1234", 0), ("svc", "svc", 1))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "main.tf").write_text(block.format(project, name))
+        found = mapper([str(folder)], {}, {}, resolve).declarations(
+            "//container.googleapis.com/projects/svc/locations/l/clusters/svc"
+        )
+        assert len(found) == links
