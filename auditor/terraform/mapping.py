@@ -154,7 +154,9 @@ class Configurations:
             other = Module(self._files, path, {**constant, **values})
             declared += _declared(other, path, firm=False)
         for one in declared:
-            self._by_address.setdefault(one.address, []).append(one)
+            if one.block.kind in ("resource", "module"):
+                # A pool inside a cluster has no address of its own.
+                self._by_address.setdefault(one.address, []).append(one)
             if isinstance(one.name, str):
                 self._exact.setdefault((one.kind, one.name), []).append(one)
             elif isinstance(one.name, Partial) and one.name.known:
@@ -275,7 +277,11 @@ def _resource(
 
 def _fits(one: Declared, asset: Asset, resolve: Callable[[str], str]) -> bool | None:
     """Whether the values of a block are those of an asset; None if one of them is open."""
-    pairs: list[tuple[Any, str]] = [(one.name, asset.name), (one.project, asset.project)]
+    project = one.project
+    if isinstance(project, str):
+        # Either may be written as a number.
+        project = resolve(f"projects/{project}").partition("/")[2]
+    pairs: list[tuple[Any, str]] = [(one.name, asset.name), (project, asset.project)]
     location = one.location
     if asset.kind == model.NODE_POOL:
         pairs.append((_own_name(one.cluster), asset.cluster))
@@ -286,7 +292,7 @@ def _fits(one: Declared, asset: Asset, resolve: Callable[[str], str]) -> bool | 
     found: bool | None = True
     for value, text in pairs:
         if isinstance(value, str):
-            if value != text and resolve(f"projects/{value}") != f"projects/{text}":
+            if value != text:
                 return False
         elif isinstance(value, Partial):
             if not value.matches(text):

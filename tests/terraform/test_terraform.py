@@ -10,11 +10,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.cli import cli
 from auditor.errors import AuditorError
+from auditor.model.names import canonical
 from auditor.reporting import check_sarif
-from auditor.terraform.mapping import Configurations
+from auditor.terraform.mapping import Configurations, mapper
 from tests.sources.terraform import plans as make
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -164,6 +167,18 @@ def test_the_missing_rule_comes_behind_the_rule_that_decides(scan: Scan) -> None
     assert Configurations(["infra"]).gaps == []
     (scan.folder / "infra" / "firewall.tf").write_text(mended)
     assert Configurations(["infra"]).gaps == []
+
+
+def test_what_a_plan_would_do_is_not_recorded_as_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.json").write_text(json.dumps(make.plan(make.DENY)))
+    with pytest.raises(SystemExit) as exit_:
+        cli(["scan", "demo", "plan.json", "--quiet", "--history", "h"])
+    assert exit_.value.code == 2
+    assert "error: --history: a scan of a Terraform plan is not recorded" in capsys.readouterr().err
+    assert not Path("h").exists()
 
 
 def test_the_demo_is_told_what_a_plan_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -474,3 +489,54 @@ def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
         ("google_compute_firewall_policy_rule.deny", "state", True),
         ("google_compute_firewall_policy.org", "state", False),
     ]
+
+
+TEXTS = [path.read_text() for path in sorted((Path(__file__).parent / "layouts").glob("**/*.tf"))]
+
+
+@given(
+    st.sampled_from(TEXTS),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 12), st.text('{}[]"$%=.\n#*/ éx', max_size=4)), max_size=4
+    ),
+)
+def test_no_text_ends_in_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, text: str, cuts: list[Any]
+) -> None:
+    for place, length, inserted in cuts:
+        start = int(place * len(text))
+        text = text[:start] + inserted + text[start + length :]
+    folder = tmp_path_factory.mktemp("mangled")
+    (folder / "main.tf").write_text(text)
+    (folder / "terraform.tfvars").write_text(text)
+    Configurations([str(folder)])
+
+
+def test_a_cluster_with_a_pool_inside_is_one_block_to_a_state(scan: Scan) -> None:
+    pool = '\n  node_pool {\n    name = "pool"\n  }\n}\n'
+    scan.write("main.tf", MAIN.replace('"svc"', "var.project").rstrip("}\n") + "\n" + pool)
+    state = scan.folder / "state.json"
+    values = {"name": "main", "project": "svc", "location": "europe-west1"}
+    state.write_text(json.dumps(make.state(("google_container_cluster.main", values))))
+    found = finding(scan.run("--terraform-state", str(state)), "intranode-visibility-disabled")
+    assert [(one["certainty"], one["start_line"]) for one in found["declarations"]] == [("state", 14)]
+
+
+def test_a_project_may_be_written_as_its_number_and_a_name_may_not(tmp_path: Path) -> None:
+    block = (
+        'resource "google_container_cluster" "x" {{\n  project = "{}"\n  name = "{}"\n  location = "l"\n}}\n'
+    )
+
+    def resolve(reference: str) -> str:
+        return canonical(reference).replace("projects/1234", "projects/svc")
+
+    for number, (project, name, links) in enumerate(
+        (("1234", "svc", 1), ("svc", "1234", 0), ("svc", "svc", 1))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "main.tf").write_text(block.format(project, name))
+        found = mapper([str(folder)], {}, {}, resolve).declarations(
+            "//container.googleapis.com/projects/svc/locations/l/clusters/svc"
+        )
+        assert len(found) == links
