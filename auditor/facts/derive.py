@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING
 
 from auditor.facts import (
@@ -19,10 +20,10 @@ from auditor.facts import (
 from auditor.facts.index import Index
 from auditor.facts.view import ClusterView
 from auditor.firewall import Analyzer
+from auditor.firewall.shadow import Shadows
 from auditor.model.facts import ClusterFacts, NetworkFacts
 
 if TYPE_CHECKING:
-    from auditor.model.facts import NodeClasses, Pods
     from auditor.model.inventory import Cluster, Inventory
 
 
@@ -34,7 +35,8 @@ class Deriver:
         self._hashes = gke_rules.Hashes(self._index)
         self.analyzer = Analyzer(inventory)
         self._seen: set[str] = set()
-        self._in_network: dict[str, list[tuple[Pods, NodeClasses]]] = {}
+        self._shadows = Shadows(self.analyzer, traffic.is_users)
+        self._in_network: Counter[str] = Counter()
 
     def cluster(self, cluster: Cluster) -> ClusterFacts:
         """Everything derived about one cluster. Raises ValueError if the cluster has no data."""
@@ -44,8 +46,7 @@ class Deriver:
         classes = node_classes.derive(view)
         if cluster.entry.name not in self._seen:
             self._seen.add(cluster.entry.name)
-            for key in {one.network for one in classes.classes or () if one.network is not None}:
-                self._in_network.setdefault(key, []).append((ranges, classes))
+            self._in_network.update({one.network for one in classes.classes or () if one.network is not None})
         return ClusterFacts(
             visibility=visibility.derive(view),
             versions=versions.derive(view),
@@ -55,7 +56,7 @@ class Deriver:
             flow_logs=flow_logs.derive(view),
             network=network.derive(view),
             windows=windows.derive(view),
-            traffic=traffic.derive(self.analyzer, ranges, classes),
+            traffic=traffic.derive(self.analyzer, ranges, classes, self._shadows),
         )
 
     def network(self, key: str) -> NetworkFacts:
@@ -75,5 +76,5 @@ class Deriver:
                         self._hashes.note(cluster)
         return NetworkFacts(
             gke_rules=gke_rules.derive(key, self._index, self._hashes),
-            pod_rules=traffic.pod_rules(key, self._index, self.analyzer, self._in_network.get(key, ())),
+            pod_rules=traffic.pod_rules(key, self._index, self._shadows, self._in_network[key]),
         )

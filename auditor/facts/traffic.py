@@ -6,7 +6,6 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from auditor.firewall.repair import repairs
-from auditor.firewall.shadow import shadowed
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
 from auditor.model.inventory import FIREWALL
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
 
     from auditor.facts.index import Index
     from auditor.firewall import Analyzer
+    from auditor.firewall.shadow import Shadows
     from auditor.model.facts import NodeClasses, Pods
     from auditor.model.traffic import Box, Decider, ScopeTraffic, TrafficVerdict
 
@@ -25,9 +25,9 @@ _SHOWN = 3
 _EVERY_PORT = "1-65535"
 
 
-def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses) -> PodTraffic:
-    """The firewall analysis of one cluster."""
-    found = analyzer.traffic(pods, classes)
+def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses, shadows: Shadows) -> PodTraffic:
+    """The firewall analysis of one cluster; `shadows` takes in what it tells about single rules."""
+    found = analyzer.traffic(pods, classes, shadows.look)
     same_node = _packets(analyzer, pods, classes, found.same_node)
     any_node = same_node
     if found.any_node is not found.same_node:
@@ -142,27 +142,30 @@ def _listed(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
 
-def pod_rules(
-    key: str, index: Index, analyzer: Analyzer, clusters: Sequence[tuple[Pods, NodeClasses]]
-) -> PodRules:
+def is_users(name: str) -> bool:
+    """Whether a VPC rule is the user's to change, and not one that GKE made."""
+    return not name.startswith(("gke-", "gk3-"))
+
+
+def pod_rules(key: str, index: Index, shadows: Shadows, clusters: int) -> PodRules:
     """The rules of the network with this key that earlier rules keep from deciding any Pod packet.
 
-    Rules that GKE made are left out: nobody can change them. Needs every cluster that may use the network.
+    `clusters` is how many use the network; `shadows` has seen them all. Rules that GKE made are left out.
     """
     inventory = index.inventory
     gap = index.clusters_gap()
     if gap is not None:
         reason = f"Not every cluster that may use the network was read: {gap.reason.rstrip('.')}."
-        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
+        return PodRules(clusters, None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
     project = project_of(key)
     if key not in inventory.effective and not inventory.coverage.read(FIREWALL, project):
         missing = inventory.coverage.why_not(FIREWALL, project)
         reason = f"Not every firewall rule of the network was read: {missing.reason.rstrip('.')}."
-        return PodRules(len(clusters), None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
+        return PodRules(clusters, None, (), (Unknown("pod_rules.shadowed", reason, missing.hint),))
     found = tuple(
         ShadowedRule(one.asset, one.name, one.priority, _some(decider_text(by) for by in one.by))
-        for one in shadowed(analyzer, key, clusters)
-        if one.by and not one.name.startswith(("gke-", "gk3-"))
+        for one in shadows.found(key)
+        if one.by and is_users(one.name)
     )
     evidence = tuple(Evidence(one.asset, "priority", one.priority) for one in found)
-    return PodRules(len(clusters), found, evidence)
+    return PodRules(clusters, found, evidence)

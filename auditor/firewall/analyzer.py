@@ -37,7 +37,7 @@ from auditor.model.traffic import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from auditor.firewall.compiled import Compiled, Identity, Why
     from auditor.firewall.decide import Result, Row
@@ -132,15 +132,33 @@ _RANGES = "export compute.googleapis.com/Subnetwork assets of the network's proj
 
 
 class Part:
-    """A view together with the pools whose packets it is about."""
+    """A view together with the pools whose packets it is about.
 
-    __slots__ = ("direction", "sources", "targets", "view")
+    `network` is that of the nodes which the rules are those of, `hits` are the rules that may match.
+    """
 
-    def __init__(self, direction: Direction, view: View, sources: Pools, targets: Pools) -> None:
+    __slots__ = ("_make", "direction", "hits", "network", "sources", "targets", "view")
+
+    def __init__(
+        self,
+        direction: Direction,
+        network: str | None,
+        hits: dict[int, list[Hit]],
+        make: Callable[..., View],
+        sources: Pools,
+        targets: Pools,
+    ) -> None:
         self.direction: Direction = direction
-        self.view = view
+        self.network = network
+        self.hits = hits
+        self._make = make
+        self.view = make()
         self.sources = sources
         self.targets = targets
+
+    def complete(self) -> View:
+        """The view with the rules behind one that decides every packet, too."""
+        return self._make(complete=True) if self.view.cut else self.view
 
 
 class Analyzer:
@@ -152,8 +170,13 @@ class Analyzer:
         self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
         self._deciders: dict[int, tuple[Compiled, Decider]] = {}
 
-    def traffic(self, pods: Pods, classes: NodeClasses) -> Traffic:
-        """What happens to packets between Pods of a cluster, on one node and between any two."""
+    def traffic(
+        self, pods: Pods, classes: NodeClasses, watch: Callable[[Part], None] | None = None
+    ) -> Traffic:
+        """What happens to packets between Pods of a cluster, on one node and between any two.
+
+        `watch` is shown every part of the cluster that is looked at.
+        """
         if classes.classes is None:
             reasons = tuple(f"{u.reason}; {u.hint}" for u in classes.unknowns) or (
                 f"the node pools of the cluster are not known; {_POOLS}",
@@ -166,6 +189,10 @@ class Analyzer:
         cluster = ClusterPods(pods, classes.classes)
         same, anywhere = _Scope(self, cluster), _Scope(self, cluster)
         parts = {family: self.parts(cluster, family) for family in FAMILIES}
+        if watch is not None:
+            for family in FAMILIES:
+                for part in parts[family]:
+                    watch(part)
         alike = all(map(_all_allowed, parts.values()))
         for family in FAMILIES:
             if parts[family]:
@@ -193,7 +220,7 @@ class Analyzer:
             tuple(Unknown("traffic", reason, hint) for reason, hint in why),
         )
 
-    def parts(self, cluster: ClusterPods, family: Family, *, complete: bool = False) -> list[Part]:
+    def parts(self, cluster: ClusterPods, family: Family) -> list[Part]:
         """Both directions at every kind of node that the rules tell apart, over all Pods of an IP version."""
         spans = cluster.spans[family]
         pools = [index for index, found in enumerate(spans) if found]
@@ -219,20 +246,19 @@ class Analyzer:
                 # Egress rules see one node, the source; ingress rules may tell sources apart as well.
                 peers = targets if direction == "EGRESS" else everyone
                 for sources in _by_bearing(cluster, peers, hits):
-                    view = View(
+                    destinations = everyone if direction == "EGRESS" else targets
+                    make = partial(
+                        View,
                         self.solver,
                         chain,
                         hits,
                         direction,
                         space(sources),
-                        space(everyone if direction == "EGRESS" else targets),
+                        space(destinations),
                         cluster_hash=node.cluster_hash,
                         borne=partial(_borne, cluster.classes[min(sources)]),
-                        complete=complete,
                     )
-                    parts.append(
-                        Part(direction, view, sources, everyone if direction == "EGRESS" else targets)
-                    )
+                    parts.append(Part(direction, node.network, hits, make, sources, destinations))
         return parts
 
     def _kinds(

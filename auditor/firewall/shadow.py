@@ -10,9 +10,9 @@ from auditor.firewall.decide import IMPLIED
 from auditor.model.traffic import Shadowed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
-    from auditor.firewall.analyzer import Analyzer
+    from auditor.firewall.analyzer import Analyzer, Part
     from auditor.firewall.compiled import Compiled
     from auditor.firewall.view import View
     from auditor.model.facts import NodeClasses, Pods
@@ -25,51 +25,99 @@ _STAGES = ("vpc", "network_global", "network_regional")
 def shadowed(
     analyzer: Analyzer, network: str, clusters: Iterable[tuple[Pods, NodeClasses]]
 ) -> tuple[Shadowed, ...]:
-    """The VPC and network policy rules of `network` that match Pod packets of these clusters but decide none.
-
-    Sorted by asset and priority. A rule is named only if it is not even a possible decider of any packet, so
-    that the union of the rules before it takes everything it matches. This says nothing of other traffic:
-    it is no reason to delete a rule.
-    """
-    search = _Search(analyzer)
+    """The rules of `network` that are shadowed for all of these clusters, see `Shadows`."""
+    shadows = Shadows(analyzer)
     for pods, classes in clusters:
-        here = tuple(node for node in classes.classes or () if node.network == network)
         cluster = ClusterPods(pods, classes.classes or ())
         for family in (4, 6):
-            for part in analyzer.parts(cluster, family, complete=True) if here else ():
-                nodes = part.sources if part.direction == "EGRESS" else part.targets
-                if cluster.classes[min(nodes)].network == network:
-                    search.look(part.view)
-    return search.found()
+            for part in analyzer.parts(cluster, family):
+                shadows.look(part)
+    return shadows.found(network)
+
+
+class Shadows:
+    """Collects which rules match Pod packets, which may decide one, and which others decide theirs.
+
+    It is shown the parts of every cluster once, as they are analysed. `wanted` says whether a VPC rule is
+    worth an answer (None: all are).
+    """
+
+    def __init__(self, analyzer: Analyzer, wanted: Callable[[str], bool] | None = None) -> None:
+        self._analyzer = analyzer
+        self._wanted = wanted
+        self._keys: dict[int, tuple[Compiled, _Key | None]] = {}
+        self._networks: dict[str, _Search] = {}
+
+    def look(self, part: Part) -> None:
+        """Take in what becomes of the packets of one cluster in one direction at nodes of one kind."""
+        if part.network is None or not any(
+            self.key(hit[1]) is not None for hits in part.hits.values() for hit in hits
+        ):
+            return
+        search = self._networks.get(part.network)
+        if search is None:
+            search = self._networks[part.network] = _Search(self._analyzer, self.key)
+        search.look(part.complete())
+
+    def found(self, network: str) -> tuple[Shadowed, ...]:
+        """The VPC and network policy rules of a network that match Pod packets but decide none.
+
+        Sorted by asset and priority. A rule is named only if it is not even a possible decider of any packet,
+        so that the union of the rules before it takes everything it matches. This says nothing of other
+        traffic: it is no reason to delete a rule.
+        """
+        search = self._networks.get(network)
+        return () if search is None else search.found()
+
+    def key(self, rule: Compiled) -> _Key | None:
+        """What stands for the rule in all its compiled forms; None if nobody asks about it."""
+        known = self._keys.get(id(rule))
+        if known is None:
+            key = None
+            if rule.kind != GOTO and rule.stage in _STAGES:
+                decider = self._analyzer.decider(rule)
+                if rule.stage != "vpc" or self._wanted is None or self._wanted(decider.rule):
+                    key = (decider.asset or "", decider.priority or 0, decider.rule)
+            # The rule is kept, so that its identity stays its own.
+            known = self._keys[id(rule)] = (rule, key)
+        return known[1]
 
 
 class _Search:
-    """Collects which rules match packets, which may decide one, and which others decide theirs."""
+    """The same for one network."""
 
-    def __init__(self, analyzer: Analyzer) -> None:
+    def __init__(self, analyzer: Analyzer, key: Callable[[Compiled], _Key | None]) -> None:
         self._analyzer = analyzer
+        self._key = key
         self._matching: dict[_Key, dict[Decider, None]] = {}
         self._deciding: set[_Key] = set()
 
     def look(self, view: View) -> None:
+        keys = [self._key(rule) for rule in view.rules]
+        asked = sum(1 << position for position, key in enumerate(keys) if key is not None)
         if len(view.source_masks) * len(view.destination_masks) > PAIR_LIMIT:
-            self._deciding.update(map(_key, view.rules))
+            self._deciding.update(key for key in keys if key is not None)
             return
         for source, (some_source, _) in enumerate(view.source_masks):
             for destination, (some_destination, _) in enumerate(view.destination_masks):
-                self._pair(view, source, destination, some_source & some_destination)
+                live = asked & some_source & some_destination
+                if live:
+                    self._pair(view, source, destination, live)
 
     def _pair(self, view: View, source: int, destination: int, live: int) -> None:
         ruling = view.ruling(source, destination)
         rows = ruling.result.rows
         for row in rows:
-            self._deciding.update(_key(ruling.rules[p]) for p in row[4] if p != IMPLIED)
+            for position in row[4]:
+                key = self._key(ruling.rules[position]) if position != IMPLIED else None
+                if key is not None:
+                    self._deciding.add(key)
         while live:
             lowest = live & -live
             live ^= lowest
             rule = view.rules[lowest.bit_length() - 1]
-            key = _key(rule)
-            if rule.kind == GOTO or rule.stage not in _STAGES or key in self._deciding:
+            key = self._key(rule)
+            if key is None or key in self._deciding:
                 continue
             by = self._matching.setdefault(key, {})
             for slot, low, high, _, positions, _ in rows:
@@ -84,8 +132,3 @@ class _Search:
             for (asset, priority, name), by in sorted(self._matching.items(), key=lambda entry: entry[0])
             if (asset, priority, name) not in self._deciding
         )
-
-
-def _key(rule: Compiled) -> _Key:
-    decider = rule.decider()
-    return (decider.asset or "", decider.priority or 0, decider.rule)

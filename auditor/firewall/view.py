@@ -140,7 +140,8 @@ class View:
 
     `sources` and `destinations` are pieces; `ruling` answers for two of their masks. `hits` are the rules of
     each step that may match. `rules` are those that do match some packet, in the default order, but for
-    the ones behind a rule that decides every packet (with `complete` these as well).
+    the ones behind a rule that decides every packet (with `complete` these as well). `cut` says whether hits
+    were left out for standing behind one.
     """
 
     __slots__ = (
@@ -152,6 +153,7 @@ class View:
         "_stops",
         "_sure",
         "chain",
+        "cut",
         "destination_masks",
         "destinations",
         "rules",
@@ -176,6 +178,7 @@ class View:
         self._solver = solver
         self._implied = ALLOWED if direction == "EGRESS" else DENIED
         self._rulings: dict[tuple[int, int], Ruling] = {}
+        self.cut = False
         self.rules: list[Compiled] = []
         self._codes: list[int] = []
         self._stops = 0
@@ -185,8 +188,11 @@ class View:
         ended = False
         order = chain.orders[0]
         for count, step in enumerate(order):
-            if ended or step not in hits:
+            if step not in hits:
                 continue
+            if ended:
+                self.cut = True
+                break
             start = len(self.rules)
             stops = self._take(
                 hits[step],
@@ -217,7 +223,8 @@ class View:
     ) -> bool:
         """Put in the rules of one step; whether no packet gets beyond it."""
         jumped = False
-        for _, rule, sure in hits:
+        for hit in hits:
+            rule, sure = hit[1], hit[2]
             source, destination = rule.source, rule.destination
             perhaps = source.maybe or (rule.identity is not None and borne(rule.identity))
             from_pieces = within(source, sources)
@@ -237,6 +244,7 @@ class View:
                 if rule.coverage.full:
                     self._stops |= bit
                     if from_pieces is None and to_pieces is None and not complete:
+                        self.cut = self.cut or hit is not hits[-1]
                         return kind != GOTO and not jumped
             jumped = jumped or kind == GOTO
         return False
