@@ -9,7 +9,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.engine.cel import UndecidedError
-from auditor.engine.load import parameters_of
+from auditor.engine.load import FAILS_LOWERED, PASSES, parameters_of
 from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
 from auditor.engine.reads import Reads
 from auditor.engine.result import Remediation, Result, Severity, Verdict
@@ -251,6 +251,12 @@ class _Ready:
             hashed.hexdigest(),
         )
 
+    def failed(self, check: CompiledCheck, *, lowered: bool) -> Severity:
+        # How bad it is that a check fails, in the milder situation or not.
+        if lowered and check.check.lowered is not None:
+            return min(self.severity, check.check.lowered.to, key=lambda one: one.rank)
+        return self.severity
+
     def bare(self, ref: ResourceRef, verdict: Verdict, message: str, reasons: tuple[str, ...]) -> Result:
         # About a resource of which nothing is looked at: no evidence.
         identity = fingerprint(self.id, ref.name, None)
@@ -261,28 +267,28 @@ class _Group:
     """The rules of one pack about one kind of resource, which see the same values.
 
     Most resources look alike to the rules: what decides about the verdicts, names left out, is the same for
-    many. That part is projected first, and what the rules say about it in outline is remembered; only where
-    more decides, the elements of a list say, is a rule evaluated for the resource alone.
+    many. What the rules say about it in outline is remembered; only where more decides, the elements of a
+    list say, is a rule evaluated for the resource alone.
     """
 
     def __init__(
         self, environment: Environment, parameters: Mapping[str, Json], rules: Sequence[_Ready]
     ) -> None:
-        self._environment = environment
         self._rules = rules
-        self._outlines: dict[bytes, tuple[tuple[_Ready, _Outline | None], ...]] = {}
-        self._deciding = _Projection((one for rule in rules for one in rule.compiled.deciding()), parameters)
+        # A rule about the elements of a list sees their names too, and would tell all resources apart.
+        each = [[rule] for rule in rules if any(check.loop is not None for check in rule.compiled.checks)]
+        alone = {one.id for (one,) in each}
+        others = [rule for rule in rules if rule.id not in alone]
+        self._memories = [
+            _Memory(environment, parameters, part) for part in ([others, *each] if others else each)
+        ]
+        order = [rule.id for memory in self._memories for rule in memory.rules]
+        self._places = [order.index(rule.id) for rule in rules]
 
     def judge(self, about: _Subject, results: list[Result]) -> None:
-        data = self._deciding.of(about)
-        key = marshal.dumps(data, _MARSHAL_BY_VALUE)
-        outlines = self._outlines.get(key)
-        if outlines is None:
-            if len(self._outlines) >= _REMEMBERED:
-                self._outlines.clear()
-            scope = _Scope(self._environment, about, data)
-            outlines = self._outlines[key] = tuple((rule, _outline(rule, scope)) for rule in self._rules)
-        for rule, outline in outlines:
+        outlines = [one for memory in self._memories for one in memory.outlines(about)]
+        for rule, place in zip(self._rules, self._places, strict=True):
+            outline = outlines[place]
             if outline is None or (outline.loops and any(_certain(one, about) for one in outline.loops)):
                 results += _judge(rule, rule.scope(about))
             elif outline.failed:
@@ -300,6 +306,29 @@ class _Group:
 
     def none_apply(self, ref: ResourceRef, message: str) -> Iterator[Result]:
         return (rule.bare(ref, Verdict.NOT_APPLICABLE, message, ()) for rule in self._rules)
+
+
+class _Memory:
+    """What some rules say in outline about all that decides about them together."""
+
+    def __init__(
+        self, environment: Environment, parameters: Mapping[str, Json], rules: Sequence[_Ready]
+    ) -> None:
+        self.rules = rules
+        self._environment = environment
+        self._deciding = _Projection((one for rule in rules for one in rule.compiled.deciding()), parameters)
+        self._known: dict[bytes, tuple[_Outline | None, ...]] = {}
+
+    def outlines(self, about: _Subject) -> tuple[_Outline | None, ...]:
+        data = self._deciding.of(about)
+        key = marshal.dumps(data, _MARSHAL_BY_VALUE)
+        known = self._known.get(key)
+        if known is None:
+            if len(self._known) >= _REMEMBERED:
+                self._known.clear()
+            scope = _Scope(self._environment, about, data)
+            known = self._known[key] = tuple([_outline(rule, scope) for rule in self.rules])
+        return known
 
 
 class _Projection:
@@ -399,7 +428,7 @@ def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
     outcomes: dict[str | None, _Outcome] = {}
     for check in compiled.checks:
         if check.loop is None:
-            _apply(rule, check, scope, None, outcomes)
+            _apply(check, scope, None, outcomes, _decided(rule, check, scope))
         else:
             _apply_each(rule, check, check.loop, scope, outcomes)
     if not outcomes:
@@ -421,6 +450,9 @@ def _apply_each(
     except UndecidedError as error:
         _undecided(outcomes, None, scope, _reasons([loop.each], scope, str(error)))
         elements = _certain(loop, scope.about)
+        answers: list[Any] = []
+    else:
+        answers = _answers(check, scope)
     seen: dict[str, int] = {}
     for number, element in enumerate(elements, 1):
         inner = scope.inner(loop.variable, element)
@@ -429,7 +461,22 @@ def _apply_each(
         if seen[subject] > 1:
             # Two elements of one name stay two results.
             subject = f"{subject} ({seen[subject]})"
-        _apply(rule, check, inner, subject, outcomes)
+        if len(answers) != len(elements):
+            found = _decided(rule, check, inner)
+        elif answers[number - 1] == PASSES:
+            continue
+        else:
+            found = rule.failed(check, lowered=answers[number - 1] == FAILS_LOWERED)
+        _apply(check, inner, subject, outcomes, found)
+
+
+def _answers(check: CompiledCheck, scope: _Scope) -> list[Any]:
+    # One for each element; none if something about some of them is unknown.
+    try:
+        found = scope.value(check.of_all) if check.of_all is not None else []
+    except UndecidedError:
+        return []
+    return found if isinstance(found, list) else []
 
 
 def _certain(loop: Loop, about: _Subject) -> list[Any]:
@@ -449,13 +496,12 @@ def _subject(check: CompiledCheck, scope: _Scope, number: int) -> str:
 
 
 def _apply(
-    rule: _Ready,
     check: CompiledCheck,
     scope: _Scope,
     subject: str | None,
     outcomes: dict[str | None, _Outcome],
+    found: Severity | tuple[Expression, ...] | None,
 ) -> None:
-    found = _decided(rule, check, scope)
     if found is None:
         return
     if not isinstance(found, Severity):
@@ -479,9 +525,7 @@ def _decided(rule: _Ready, check: CompiledCheck, scope: _Scope) -> Severity | tu
     if expected is None or made is None:
         lacking = (check.expect,) if expected is None else ()
         return (*lacking, check.when) if made is None and check.when is not None else lacking
-    if check.check.lowered is not None and check.lowered is not None and _truth(check.lowered, scope):
-        return min(rule.severity, check.check.lowered.to, key=lambda one: one.rank)
-    return rule.severity
+    return rule.failed(check, lowered=check.lowered is not None and bool(_truth(check.lowered, scope)))
 
 
 def _undecided(

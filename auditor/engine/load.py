@@ -35,9 +35,16 @@ _PARAMETER = re.compile(r"[a-z][a-z0-9_]*")
 _T = TypeVar("_T")
 
 
+PASSES, FAILS, FAILS_LOWERED = range(3)
+
+
 @dataclass(slots=True, eq=False)
 class CompiledCheck:
-    """A check with its expressions compiled."""
+    """A check with its expressions compiled.
+
+    With a loop, `of_all` answers for every element at once, where nothing about any of them is unknown: one
+    of `PASSES`, `FAILS`, `FAILS_LOWERED` for each.
+    """
 
     check: Check
     expect: Expression
@@ -46,6 +53,7 @@ class CompiledCheck:
     loop: Loop | None
     subject: Expression | None
     lowered: Expression | None
+    of_all: Expression | None
 
 
 @dataclass(slots=True, eq=False)
@@ -394,7 +402,8 @@ class _Compiler:
             lowered = self._optional(check.lowered.when, (*path, "lowered", "when"), loop)
         if expect is None or message is None:
             return None
-        return CompiledCheck(check, expect, message, when, loop, subject, lowered)
+        of_all = self.environment.combined(_of_all(check)) if loop is not None and not self.failed else None
+        return CompiledCheck(check, expect, message, when, loop, subject, lowered, of_all)
 
     def _optional(self, text: str | None, path: Path, loop: Loop | None = None) -> Expression | None:
         return None if text is None else self._expression(text, "bool", path, loop)
@@ -442,6 +451,15 @@ def _holds(when: str | None, checks: tuple[Check, ...]) -> str:
         body = f"({check.expect}\n)" if check.when is None else f"(!({check.when}\n) || ({check.expect}\n))"
         parts.append(body if check.each is None else f"({check.each}\n).all({check.as_}, {body})")
     return " && ".join(parts)
+
+
+def _of_all(check: Check) -> str:
+    fails = str(FAILS)
+    if check.lowered is not None:
+        fails = f"(({check.lowered.when}\n) ? {FAILS_LOWERED} : {FAILS})"
+    if check.when is not None:
+        fails = f"(({check.when}\n) ? {fails} : {PASSES})"
+    return f"({check.each}\n).map({check.as_}, ({check.expect}\n) ? {PASSES} : {fails})"
 
 
 def _excerpt(text: str, offset: int) -> str:
