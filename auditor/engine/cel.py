@@ -72,7 +72,8 @@ class Expression:
     """A compiled expression.
 
     `reads` is all that must be handed to it, by variable; `own` the same with a loop's variable taken as a
-    variable of its own. `path` is set where the expression is nothing but a path.
+    variable of its own. `path` is set where the expression is nothing but a path, `listed` where it is a list
+    of such.
     """
 
     text: str
@@ -80,6 +81,7 @@ class Expression:
     reads: Mapping[str, Reads]
     own: Mapping[str, Reads]
     path: tuple[str, ...] | None
+    listed: tuple[tuple[str, ...], ...] | None = None
 
     def value(self, activation: cel.Activation) -> Any:
         """The value, as plain Python data. Raises UndecidedError."""
@@ -155,7 +157,7 @@ class Environment:
         if loop:
             reads = analyse(self._env(None).compile(source).serialize(), self.shapes).roots
         self.version_parameters |= analysis.version_parameters
-        return Expression(text, program, reads, analysis.roots, analysis.path)
+        return Expression(text, program, reads, analysis.roots, analysis.path, analysis.listed)
 
     def loop(self, text: str, variable: str) -> Loop:
         """A loop over the list that the expression gives. Raises ExpressionError."""

@@ -152,15 +152,20 @@ class _Scope:
 
     def value(self, expression: Expression) -> Any:
         if expression.path is not None:
-            found: Any = self.data
-            for step in expression.path:
-                found = found.get(step, ABSENT) if isinstance(found, dict) else ABSENT
-            if found is ABSENT:
-                raise UndecidedError(f"no {'.'.join(expression.path)}")
-            return found
+            return self._at(expression.path)
+        if expression.listed is not None:
+            return [self._at(path) for path in expression.listed]
         if expression not in self.known:
             self.known[expression] = expression.value(self.activation)
         return self.known[expression]
+
+    def _at(self, path: tuple[str, ...]) -> Any:
+        found: Any = self.data
+        for step in path:
+            found = found.get(step, ABSENT) if isinstance(found, dict) else ABSENT
+        if found is ABSENT:
+            raise UndecidedError(f"no {'.'.join(path)}")
+        return found
 
     def inner(self, variable: str, element: Any) -> _Scope:
         return _Scope(self.environment, self.about, {**self.data, variable: element})
@@ -179,13 +184,19 @@ class _Outcome:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Outline:
     # What a rule says about every resource that looks alike to it, short of names and reasons: the checks
-    # that fail, or the paths and lists that are missing.
+    # that fail, or the paths and lists that are missing; or, where elements of lists fail, what is decided
+    # about each check, in turn.
     verdict: Verdict
     message: str = ""
     severity: Severity | None = None
     failed: tuple[CompiledCheck, ...] = ()
     missing: tuple[str, ...] = ()
     loops: tuple[Loop, ...] = ()
+    decided: tuple[_Decided, ...] = ()
+
+
+_Decided = tuple["CompiledCheck", "Severity | None", "list[Any]"]
+"""A check, how bad it is that it fails (None: it does not), or its answers about the elements of its list."""
 
 
 @dataclass(slots=True, eq=False)
@@ -199,6 +210,8 @@ class _Ready:
     undecided: str = field(init=False)
     advice: str = field(init=False)
     projection: _Projection = field(init=False)
+    loops: bool = field(init=False)
+    sees_names: bool = field(init=False)
     evidence: Callable[[_Subject], tuple[Evidence, ...]] = field(init=False)
     hashed: Any = field(init=False)
 
@@ -211,6 +224,15 @@ class _Ready:
         self.projection = _Projection(self.compiled.expressions(), self.parameters)
         self.hashed = hashlib.sha256(f"{FINGERPRINT}\n{rule.id}\n".encode())
         self.evidence = _evidence_of(rule, self.compiled.evidence)
+        checks = self.compiled.checks
+        self.loops = any(check.loop is not None for check in checks)
+        self.sees_names = any(
+            _reads(check.subject.path, one)
+            for check in checks
+            if check.subject is not None and check.subject.path is not None
+            for one in (check.expect, check.when, check.lowered)
+            if one is not None
+        )
 
     def scope(self, about: _Subject) -> _Scope:
         return _Scope(self.environment, about, self.projection.of(about))
@@ -291,6 +313,8 @@ class _Group:
             outline = outlines[place]
             if outline is None or (outline.loops and any(_certain(one, about) for one in outline.loops)):
                 results += _judge(rule, rule.scope(about))
+            elif outline.decided:
+                results += _told(rule, rule.scope(about), outline.decided)
             elif outline.failed:
                 scope = rule.scope(about)
                 message = " ".join([check.message.message(scope.value) for check in outline.failed])
@@ -362,9 +386,23 @@ class _Projection:
         return data
 
 
+def _reads(path: tuple[str, ...], expression: Expression) -> bool:
+    # Whether an expression reads what stands at a path.
+    reads = expression.own.get(path[0])
+    for step in path[1:]:
+        if reads is None or reads.whole:
+            break
+        reads = reads.fields.get(step)
+    return reads is not None
+
+
 def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
     # None if what a rule says is not decided by what all its expressions that decide read together.
     compiled = rule.compiled
+    if rule.loops:
+        outline = _outline_of_elements(rule, scope)
+        if outline is not None:
+            return outline
     try:
         if compiled.holds.program.eval(scope.activation).value() is True:
             return _Outline(Verdict.PASS, compiled.rule.passing)
@@ -404,6 +442,45 @@ def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
     return _Outline(Verdict.UNKNOWN, rule.undecided, None, (), paths, tuple(loops))
 
 
+def _outline_of_elements(rule: _Ready, scope: _Scope) -> _Outline | None:
+    # None if something about the rule or an element is unknown.
+    compiled = rule.compiled
+    applies = True if compiled.when is None else _truth(compiled.when, scope)
+    if applies is None:
+        return None
+    if not applies:
+        return _Outline(Verdict.NOT_APPLICABLE, compiled.rule.applies_to.otherwise)
+    decided: list[_Decided] = []
+    passes = True
+    for check in compiled.checks:
+        if check.of_all is not None:
+            answers = _answers(check, scope)
+            if answers is None:
+                return None
+            decided.append((check, None, answers))
+            passes = passes and not any(answers)
+        else:
+            found = _decided(rule, check, scope)
+            if not isinstance(found, Severity | None):
+                return None
+            decided.append((check, found, []))
+            passes = passes and found is None
+    if passes:
+        return _Outline(Verdict.PASS, compiled.rule.passing)
+    return _Outline(Verdict.FAIL, decided=tuple(decided))
+
+
+def _told(rule: _Ready, scope: _Scope, decided: Iterable[_Decided]) -> Iterator[Result]:
+    # The failures of a rule about the elements of lists, all of which are decided.
+    outcomes: dict[str | None, _Outcome] = {}
+    for check, severity, answers in decided:
+        if check.loop is None:
+            _apply(check, scope, None, outcomes, severity)
+        elif any(answers):
+            _apply_each(rule, check, check.loop, scope, scope.value(check.loop.each), answers, outcomes)
+    return _results(rule, scope.about, outcomes)
+
+
 def _ready(expression: Expression | None, scope: _Scope) -> tuple[str, ...]:
     if expression is None:
         return ()
@@ -429,10 +506,19 @@ def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
     for check in compiled.checks:
         if check.loop is None:
             _apply(check, scope, None, outcomes, _decided(rule, check, scope))
-        else:
-            _apply_each(rule, check, check.loop, scope, outcomes)
+            continue
+        try:
+            elements = scope.value(check.loop.each)
+        except UndecidedError as error:
+            _undecided(outcomes, None, scope, _reasons([check.loop.each], scope, str(error)))
+            elements = _certain(check.loop, about)
+        _apply_each(rule, check, check.loop, scope, elements, None, outcomes)
+    yield from _results(rule, about, outcomes)
+
+
+def _results(rule: _Ready, about: _Subject, outcomes: dict[str | None, _Outcome]) -> Iterator[Result]:
     if not outcomes:
-        yield rule.result(about, Verdict.PASS, compiled.rule.passing)
+        yield rule.result(about, Verdict.PASS, rule.compiled.rule.passing)
     for subject, outcome in outcomes.items():
         if outcome.verdict is Verdict.FAIL:
             message = " ".join(outcome.messages)
@@ -443,16 +529,14 @@ def _judge(rule: _Ready, scope: _Scope) -> Iterator[Result]:
 
 
 def _apply_each(
-    rule: _Ready, check: CompiledCheck, loop: Loop, scope: _Scope, outcomes: dict[str | None, _Outcome]
+    rule: _Ready,
+    check: CompiledCheck,
+    loop: Loop,
+    scope: _Scope,
+    elements: list[Any],
+    answers: list[Any] | None,
+    outcomes: dict[str | None, _Outcome],
 ) -> None:
-    try:
-        elements = scope.value(loop.each)
-    except UndecidedError as error:
-        _undecided(outcomes, None, scope, _reasons([loop.each], scope, str(error)))
-        elements = _certain(loop, scope.about)
-        answers: list[Any] = []
-    else:
-        answers = _answers(check, scope)
     seen: dict[str, int] = {}
     for number, element in enumerate(elements, 1):
         inner = scope.inner(loop.variable, element)
@@ -461,22 +545,22 @@ def _apply_each(
         if seen[subject] > 1:
             # Two elements of one name stay two results.
             subject = f"{subject} ({seen[subject]})"
-        if len(answers) != len(elements):
+        if answers is None:
             found = _decided(rule, check, inner)
         elif answers[number - 1] == PASSES:
-            continue
+            found = None
         else:
             found = rule.failed(check, lowered=answers[number - 1] == FAILS_LOWERED)
         _apply(check, inner, subject, outcomes, found)
 
 
-def _answers(check: CompiledCheck, scope: _Scope) -> list[Any]:
-    # One for each element; none if something about some of them is unknown.
+def _answers(check: CompiledCheck, scope: _Scope) -> list[Any] | None:
+    # One for each element; None if something about some of them is unknown.
     try:
-        found = scope.value(check.of_all) if check.of_all is not None else []
+        found = scope.value(check.of_all) if check.of_all is not None else None
     except UndecidedError:
-        return []
-    return found if isinstance(found, list) else []
+        return None
+    return found if isinstance(found, list) else None
 
 
 def _certain(loop: Loop, about: _Subject) -> list[Any]:

@@ -74,11 +74,11 @@ class CompiledRule:
     evidence: tuple[tuple[str, ...], ...]
 
     def deciding(self) -> Iterator[Expression]:
-        """The expressions that decide about verdict and severity, short of single elements of a list."""
+        """The expressions that decide about verdict and severity."""
         yield self.holds
         if self.when is not None:
             yield self.when
-        yield from (one.lowered for one in self.checks if one.lowered is not None and one.loop is None)
+        yield from (one.lowered for one in self.checks if one.lowered is not None)
 
     def expressions(self) -> Iterator[Expression]:
         """Every expression of the rule."""

@@ -104,13 +104,14 @@ class ConstantVersion:
 class Analysis:
     """What an expression reads of each variable, and what in it deserves a look when it is loaded.
 
-    `path` is the dotted path if the expression is nothing but one. `versions` are the versions that it
-    compares with, `version_parameters` the pack's parameters that it uses as such. `items` are what the
-    elements of its value may be.
+    `path` is the dotted path if the expression is nothing but one, `listed` the paths if it is a list of
+    such. `versions` are the versions that it compares with, `version_parameters` the pack's parameters that
+    it uses as such. `items` are what the elements of its value may be.
     """
 
     roots: dict[str, Reads] = field(default_factory=dict)
     path: tuple[str, ...] | None = None
+    listed: tuple[tuple[str, ...], ...] | None = None
     presence_tests: list[PresenceTest] = field(default_factory=list)
     versions: set[ConstantVersion] = field(default_factory=set)
     version_parameters: set[str] = field(default_factory=set)
@@ -120,11 +121,13 @@ class Analysis:
 @dataclass(frozen=True, slots=True)
 class _Value:
     # What a subexpression's value may be an alias of; `element` is what the items of a list built in the
-    # expression may be; `optional` after `.?`; `key` its path if it is nothing but a path.
+    # expression may be; `optional` after `.?`; `key` its path if it is nothing but a path, `keys` those of
+    # its elements if it is a list of such.
     nodes: tuple[Reads, ...] = ()
     element: _Value | None = None
     optional: bool = False
     key: tuple[str, ...] | None = None
+    keys: tuple[tuple[str, ...], ...] | None = None
 
     def union(self, other: _Value) -> _Value:
         nodes = self.nodes + tuple(node for node in other.nodes if not any(node is one for one in self.nodes))
@@ -184,6 +187,7 @@ def analyse(
     else:
         value.consume()
     walker.result.path = value.key
+    walker.result.listed = value.keys
     walker.result.roots = {name: reads for name, reads in walker.variables.items() if name in walker.used}
     return walker.result
 
@@ -295,14 +299,21 @@ class _Walker:
 
     def _built(self, body: bytes, scope: Mapping[str, _Value], *, entries: bool) -> _Value:
         element = _NOTHING
+        keys: list[tuple[str, ...] | None] = []
         for number, value in _message(body):
             if entries and number == 2:
                 for inner_number, inner in _message(_bytes(value)):
                     if inner_number in (3, 4):
                         element = element.union(self.visit(_bytes(inner), scope))
             elif not entries and number == 1:
-                element = element.union(self.visit(_bytes(value), scope))
-        return _Value(element=element)
+                item = self.visit(_bytes(value), scope)
+                keys.append(item.key)
+                element = element.union(item)
+            else:
+                # Which elements of a list are optional.
+                keys.append(None)
+        stated = tuple(key for key in keys if key is not None)
+        return _Value(element=element, keys=stated if len(stated) == len(keys) and not entries else None)
 
     def _comprehension(self, body: bytes, scope: Mapping[str, _Value]) -> _Value:
         parts = _message(body)

@@ -4,12 +4,14 @@ import hashlib
 import shlex
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any
+from unittest.mock import patch
 
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from auditor import bundled
+from auditor.engine import evaluate
 from auditor.engine.evaluate import Judge, fingerprint
 from auditor.engine.load import LoadedPack, load_pack
 from auditor.engine.result import Result, Severity, Verdict
@@ -464,6 +466,14 @@ def test_what_a_judge_remembers_is_what_it_would_say_anew(about: ClusterFacts) -
         assert (result.verdict is Verdict.UNKNOWN) == bool(result.reasons)
         assert (result.verdict is Verdict.FAIL) == (result.remediation is not None)
     assert len({(one.rule, one.subject) for one in anew}) == len(anew)
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(any_facts())
+def test_elements_that_are_judged_together_are_judged_as_they_are_one_by_one(about: ClusterFacts) -> None:
+    together = Judge([BUNDLED]).cluster(REF, DATA, about)
+    with patch.object(evaluate, "_outline_of_elements", return_value=None):
+        assert Judge([BUNDLED]).cluster(REF, DATA, about) == together
 
 
 JSON: st.SearchStrategy[Any] = st.recursive(
