@@ -16,9 +16,7 @@ from auditor.firewall.decide import (
     SURELY_ALLOWED,
     SURELY_DENIED,
     UNDECIDED,
-    Blend,
     Solver,
-    blended,
     flag,
 )
 from auditor.firewall.intervals import union
@@ -437,9 +435,9 @@ class _Scope:
         for side, view in enumerate((leaving, entering)):
             starts, ends = {pair[side] for pair in from_pairs}, {pair[side] for pair in to_pairs}
             self._spend(len(starts) * len(ends))
-            found = (view.ruling(start, end).result for start in starts for end in ends)
+            found = [view.ruling(start, end).result for start in starts for end in ends]
             results.append({result.number: result for result in found})
-        bound = blended(Blend(results[0].values()), Blend(results[1].values()))
+        bound = solver.any_two(*results)
         if len(results[0]) == 1 or len(results[1]) == 1 or _apart(from_pairs, to_pairs):
             # Nothing ties the two directions together: every result of one meets every result of the other.
             self._met(family, bound)

@@ -102,6 +102,8 @@ class Solver:
         self._results: dict[tuple[int, ...], Result] = {}
         self._unions: dict[tuple[int, int, int], Result] = {}
         self._both: dict[tuple[int, int], tuple[int, int]] = {}
+        self._blends: dict[frozenset[int], Blend] = {}
+        self._blended: dict[tuple[frozenset[int], frozenset[int]], tuple[int, int]] = {}
         self._count = 0
 
     def result(self, codes: tuple[int, ...], *, implied: int) -> Result:
@@ -145,6 +147,21 @@ class Solver:
                     slot, _verdict(ALLOWED if first[5] else first[3], ALLOWED if second[5] else second[3])
                 )
             found = self._both[key] = (plain, mild)
+        return found
+
+    def any_two(self, egress: dict[int, Result], ingress: dict[int, Result]) -> tuple[int, int]:
+        """Like `both_ways`, where any result of one side may meet any of the other; both by their numbers."""
+        key = (frozenset(egress), frozenset(ingress))
+        found = self._blended.get(key)
+        if found is None:
+            found = blended(self._blend(key[0], egress), self._blend(key[1], ingress))
+            self._blended[key] = found
+        return found
+
+    def _blend(self, numbers: frozenset[int], results: dict[int, Result]) -> Blend:
+        found = self._blends.get(numbers)
+        if found is None:
+            found = self._blends[numbers] = Blend(results.values())
         return found
 
     def _new(self, rows: tuple[Row, ...]) -> Result:

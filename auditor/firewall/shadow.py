@@ -50,9 +50,7 @@ class Shadows:
 
     def look(self, part: Part) -> None:
         """Take in what becomes of the packets of one cluster in one direction at nodes of one kind."""
-        if part.network is None or not any(
-            self.key(hit[1]) is not None for hits in part.hits.values() for hit in hits
-        ):
+        if part.network is None or not self._asked(part):
             return
         search = self._networks.get(part.network)
         if search is None:
@@ -68,6 +66,16 @@ class Shadows:
         """
         search = self._networks.get(network)
         return () if search is None else search.found()
+
+    def _asked(self, part: Part) -> bool:
+        # Hardly ever: most rules that match Pod packets are GKE's own.
+        known = self._keys.get
+        for hits in part.hits.values():
+            for hit in hits:
+                found = known(id(hit[1]))
+                if (self.key(hit[1]) if found is None else found[1]) is not None:
+                    return True
+        return False
 
     def key(self, rule: Compiled) -> _Key | None:
         """What stands for the rule in all its compiled forms; None if nobody asks about it."""
