@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
-from auditor import __version__
+from auditor import __version__, parallel
 from auditor.engine.result import ClusterReport, Report, ResourceRef, Verdict
 from auditor.engine.waivers import apply
 from auditor.facts import Deriver, readiness
@@ -15,15 +15,21 @@ from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import last, project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
 
     from auditor.engine.evaluate import Judge
     from auditor.engine.load import LoadedPack
     from auditor.engine.result import Result
     from auditor.engine.waivers import Waivers
+    from auditor.facts.derive import Learned
     from auditor.model.facts import ClusterFacts
-    from auditor.model.inventory import Cluster, Inventory
+    from auditor.model.inventory import Cluster, ClusterEntry, Inventory
+
+_FEWEST = 1_000
+"""For so many clusters a further process is worth its start."""
+
+_BATCH = 256
 
 
 def audit(
@@ -43,13 +49,16 @@ def audit(
     deriver = Deriver(inventory)
     clusters: list[ClusterReport] = []
     results: list[Result] = []
-    for number, entry in enumerate(inventory.clusters, 1):
-        cluster = inventory.decode(entry)
-        facts = deriver.cluster(cluster) if cluster.data is not None else None
-        ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
-        clusters.append(_cluster_report(cluster, ref, facts))
-        results += judge.cluster(ref, cluster.data, facts)
-        progress(number)
+    pieces = parallel.pieces(inventory.clusters, _FEWEST)
+    with parallel.processes(
+        lambda number: _batches(inventory, pieces[number], judge), len(pieces)
+    ) as batches:
+        for batch in batches:
+            clusters += batch.clusters
+            results += batch.results
+            if batch.learned is not None:
+                deriver.learn(batch.learned)
+            progress(len(clusters))
     for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
         network = inventory.networks.get(key)
         name = network.asset if network else f"//compute.googleapis.com/{key}"
@@ -74,6 +83,28 @@ def audit(
         summary=_summary(waived),
         waiver_notes=tuple(notes),
     )
+
+
+class _Batch(NamedTuple):
+    # What was found about some clusters; the last one holds what networks have to know of all before it.
+    clusters: list[ClusterReport]
+    results: list[Result]
+    learned: Learned | None
+
+
+def _batches(inventory: Inventory, entries: Sequence[ClusterEntry], judge: Judge) -> Iterator[_Batch]:
+    deriver = Deriver(inventory)
+    for start in range(0, len(entries), _BATCH):
+        clusters: list[ClusterReport] = []
+        results: list[Result] = []
+        for entry in entries[start : start + _BATCH]:
+            cluster = inventory.decode(entry)
+            facts = deriver.cluster(cluster) if cluster.data is not None else None
+            ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
+            clusters.append(_cluster_report(cluster, ref, facts))
+            results += judge.cluster(ref, cluster.data, facts)
+        last = start + _BATCH >= len(entries)
+        yield _Batch(clusters, results, deriver.learned() if last else None)
 
 
 def rules_digest(packs: Sequence[LoadedPack]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.facts import (
     flow_logs,
@@ -19,12 +19,21 @@ from auditor.facts import (
 )
 from auditor.facts.index import Index
 from auditor.facts.view import ClusterView
-from auditor.firewall import Analyzer
+from auditor.firewall import Analyzer, shadow
 from auditor.firewall.shadow import Shadows
 from auditor.model.facts import ClusterFacts, NetworkFacts
 
 if TYPE_CHECKING:
     from auditor.model.inventory import Cluster, Inventory
+
+
+class Learned(NamedTuple):
+    """What the clusters that a deriver was given mean for networks; it can be pickled."""
+
+    seen: set[str]
+    in_network: Counter[str]
+    hashes: gke_rules.Noted
+    shadows: dict[str, shadow.Seen]
 
 
 class Deriver:
@@ -58,6 +67,17 @@ class Deriver:
             windows=windows.derive(view),
             traffic=traffic.derive(self.analyzer, ranges, classes, self._shadows),
         )
+
+    def learned(self) -> Learned:
+        """What the clusters given so far mean for networks, for another deriver of the same inventory."""
+        return Learned(self._seen, self._in_network, self._hashes.noted, self._shadows.seen())
+
+    def learn(self, learned: Learned) -> None:
+        """Take the clusters of another deriver, none of them given to this one, for given."""
+        self._seen |= learned.seen
+        self._in_network.update(learned.in_network)
+        self._hashes.learn(learned.hashes)
+        self._shadows.learn(learned.shadows)
 
     def network(self, key: str) -> NetworkFacts:
         """Everything derived about the network with this key of the inventory.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.facts import commands
 from auditor.facts.node_classes import cluster_hash
@@ -28,42 +28,57 @@ _LONGEST_NAME = 63
 _IPV6 = re.compile(r"gk[e3]-(?P<hash>[0-9a-f]{8})-ipv6-all")
 
 
+class Noted(NamedTuple):
+    """Clusters that were read: their full names, their hashes, and those without a hash, in order."""
+
+    seen: set[str]
+    known: set[str]
+    nameless: list[ClusterEntry]
+
+
 class Hashes:
     """The hashes of every cluster of the inventory, noted as clusters are read."""
 
     def __init__(self, index: Index) -> None:
         self._index = index
-        self._seen: set[str] = set()
-        self._known: set[str] = set()
-        # Clusters without a hash, in the order in which they were noted: by name, and by each beginning
-        # of one.
-        self._nameless: list[ClusterEntry] = []
+        self.noted = Noted(set(), set(), [])
+        # Clusters without a hash: by name, and by each beginning of one.
         self._by_name: dict[str, int] = {}
         self._by_beginning: dict[str, int] = {}
 
     def note(self, cluster: Cluster) -> None:
         """Remember a cluster that was decoded for another purpose."""
         name = cluster.entry.name
-        if name in self._seen:
+        if name in self.noted.seen:
             return
-        self._seen.add(name)
+        self.noted.seen.add(name)
         digest = cluster_hash(cluster.data.get("id")) if cluster.data is not None else None
         if digest is None:
-            number = len(self._nameless)
-            self._nameless.append(cluster.entry)
-            own = cluster.entry.short_name[:_LONGEST_NAME]
-            self._by_name.setdefault(own, number)
-            for end in range(len(own) + 1):
-                self._by_beginning.setdefault(own[:end], number)
+            self._note_nameless(cluster.entry)
         else:
-            self._known.add(digest)
+            self.noted.known.add(digest)
+
+    def learn(self, noted: Noted) -> None:
+        """Remember clusters that were noted elsewhere, and not here."""
+        self.noted.seen.update(noted.seen)
+        self.noted.known.update(noted.known)
+        for entry in noted.nameless:
+            self._note_nameless(entry)
+
+    def _note_nameless(self, entry: ClusterEntry) -> None:
+        number = len(self.noted.nameless)
+        self.noted.nameless.append(entry)
+        own = entry.short_name[:_LONGEST_NAME]
+        self._by_name.setdefault(own, number)
+        for end in range(len(own) + 1):
+            self._by_beginning.setdefault(own[:end], number)
 
     def complete(self) -> None:
         """Read the clusters that were not noted yet."""
         inventory = self._index.inventory
-        if len(self._seen) < len(inventory.clusters):
+        if len(self.noted.seen) < len(inventory.clusters):
             for entry in inventory.clusters:
-                if entry.name not in self._seen:
+                if entry.name not in self.noted.seen:
                     self.note(inventory.decode(entry))
 
     def owner(self, digest: str, cluster: str) -> ClusterEntry | bool:
@@ -71,15 +86,15 @@ class Hashes:
 
         `cluster` is the name in the rule's name, possibly shortened, or empty.
         """
-        if digest in self._known:
+        if digest in self.noted.known:
             return True
-        if not self._nameless:
+        if not self.noted.nameless:
             return False
         name = cluster[:_LONGEST_NAME]
         candidates = [self._by_beginning.get(name)]
         candidates += [self._by_name.get(name[:end]) for end in range(1, len(name))]
         found = [number for number in candidates if number is not None]
-        return self._nameless[min(found)] if found else False
+        return self.noted.nameless[min(found)] if found else False
 
 
 def derive(key: str, index: Index, hashes: Hashes) -> GkeRules:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.firewall.analyzer import PAIR_LIMIT, ClusterPods
 from auditor.firewall.compiled import GOTO
@@ -19,6 +19,15 @@ if TYPE_CHECKING:
     from auditor.model.traffic import Decider
 
 _Key = tuple[str, int, str]
+
+
+class Seen(NamedTuple):
+    """Rules of one network: those that match packets, with the rules that decide these, and deciding ones."""
+
+    matching: dict[_Key, dict[Decider, None]]
+    deciding: set[_Key]
+
+
 _STAGES = ("vpc", "network_global", "network_regional")
 
 
@@ -52,10 +61,7 @@ class Shadows:
         """Take in what becomes of the packets of one cluster in one direction at nodes of one kind."""
         if part.network is None or not self._asked(part):
             return
-        search = self._networks.get(part.network)
-        if search is None:
-            search = self._networks[part.network] = _Search(self._analyzer, self.key)
-        search.look(part.complete())
+        self._search(part.network).look(part.complete())
 
     def found(self, network: str) -> tuple[Shadowed, ...]:
         """The VPC and network policy rules of a network that match Pod packets but decide none.
@@ -66,6 +72,24 @@ class Shadows:
         """
         search = self._networks.get(network)
         return () if search is None else search.found()
+
+    def seen(self) -> dict[str, Seen]:
+        """What was taken in so far, by network."""
+        return {network: search.seen for network, search in self._networks.items()}
+
+    def learn(self, seen: dict[str, Seen]) -> None:
+        """Take in what another one of the same inventory has seen of other clusters."""
+        for network, other in seen.items():
+            own = self._search(network).seen
+            own.deciding.update(other.deciding)
+            for key, by in other.matching.items():
+                own.matching.setdefault(key, {}).update(by)
+
+    def _search(self, network: str) -> _Search:
+        found = self._networks.get(network)
+        if found is None:
+            found = self._networks[network] = _Search(self._analyzer, self.key)
+        return found
 
     def _asked(self, part: Part) -> bool:
         # Hardly ever: most rules that match Pod packets are GKE's own.
@@ -97,14 +121,13 @@ class _Search:
     def __init__(self, analyzer: Analyzer, key: Callable[[Compiled], _Key | None]) -> None:
         self._analyzer = analyzer
         self._key = key
-        self._matching: dict[_Key, dict[Decider, None]] = {}
-        self._deciding: set[_Key] = set()
+        self.seen = Seen({}, set())
 
     def look(self, view: View) -> None:
         keys = [self._key(rule) for rule in view.rules]
         asked = sum(1 << position for position, key in enumerate(keys) if key is not None)
         if len(view.source_masks) * len(view.destination_masks) > PAIR_LIMIT:
-            self._deciding.update(key for key in keys if key is not None)
+            self.seen.deciding.update(key for key in keys if key is not None)
             return
         for source, (some_source, _) in enumerate(view.source_masks):
             for destination, (some_destination, _) in enumerate(view.destination_masks):
@@ -119,15 +142,15 @@ class _Search:
             for position in row[4]:
                 key = self._key(ruling.rules[position]) if position != IMPLIED else None
                 if key is not None:
-                    self._deciding.add(key)
+                    self.seen.deciding.add(key)
         while live:
             lowest = live & -live
             live ^= lowest
             rule = view.rules[lowest.bit_length() - 1]
             key = self._key(rule)
-            if key is None or key in self._deciding:
+            if key is None or key in self.seen.deciding:
                 continue
-            by = self._matching.setdefault(key, {})
+            by = self.seen.matching.setdefault(key, {})
             for slot, low, high, _, positions, _ in rows:
                 if any(start <= high and low <= end for start, end in rule.coverage.slots[slot]):
                     by.update(
@@ -137,6 +160,6 @@ class _Search:
     def found(self) -> tuple[Shadowed, ...]:
         return tuple(
             Shadowed(asset, name, priority, tuple(by))
-            for (asset, priority, name), by in sorted(self._matching.items(), key=lambda entry: entry[0])
-            if (asset, priority, name) not in self._deciding
+            for (asset, priority, name), by in sorted(self.seen.matching.items(), key=lambda entry: entry[0])
+            if (asset, priority, name) not in self.seen.deciding
         )

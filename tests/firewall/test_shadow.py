@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import replace
+from random import Random
+from typing import TYPE_CHECKING, Any
+
+import pytest
 
 from auditor.firewall import Analyzer
-from auditor.firewall.shadow import shadowed
+from auditor.firewall.shadow import Shadows, _Search, shadowed
+from tests.firewall import adversary
+from tests.firewall.comparison import classes_of, inventory_of, pods_of
 from tests.firewall.organisations import (
     NETWORK_KEY,
     cluster,
@@ -17,6 +23,9 @@ from tests.firewall.organisations import (
     pool_pods,
     vpc_rule,
 )
+
+if TYPE_CHECKING:
+    from auditor.firewall.analyzer import Part
 
 FACTS = cluster([pool_pods("a", "10.8.0.0/16")])
 
@@ -95,3 +104,34 @@ def test_a_network_without_clusters_has_nothing_to_say() -> None:
 def test_equal_rules_of_which_the_first_takes_all_are_sorted_by_asset() -> None:
     rules = [vpc_rule(f"r{i}", priority=5, sourceRanges=["10.8.0.0/16"], allowed="all") for i in (2, 0, 1)]
     assert list(found(*rules).items()) == [("r1", ["r0"]), ("r2", ["r0"])]
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_views_that_end_early_and_halves_taken_together_tell_what_complete_ones_do(seed: int) -> None:
+    random = Random(seed)  # noqa: S311
+    subjects = adversary.organisation(random)
+    analyzer = Analyzer(inventory_of(subjects))
+    pools = subjects.pools
+    facts = [(pods_of(part), classes_of(part)) for part in (pools[:1], pools, pools[1:], pools[::-1]) if part]
+    whole, halves = Shadows(analyzer), (Shadows(analyzer), Shadows(analyzer))
+    plain: dict[str, Any] = {}
+    for number, (pods, classes) in enumerate(facts):
+        parts: list[Part] = []
+        analyzer.traffic(pods, classes, parts.append)
+        for part in parts:
+            halves[number % 2].look(part)
+            if part.network is not None:
+                complete = part._make(complete=True)
+                search = plain.setdefault(part.network, _Search(analyzer, whole.key))
+                search.look(complete)
+            whole.look(part)
+    together = Shadows(analyzer)
+    for half in halves:
+        together.learn(half.seen())
+    for name in {adversary.NETWORK_KEY, adversary.OTHER_NETWORK}:
+        expected = plain[name].found() if name in plain else ()
+        assert whole.found(name) == expected
+        assert [replace(one, by=()) for one in together.found(name)] == [
+            replace(one, by=()) for one in expected
+        ]
+        assert [set(one.by) for one in together.found(name)] == [set(one.by) for one in expected]

@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import os
+import signal
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from auditor import parallel
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    number: int
+    names: tuple[str, ...] = ()
+    more: Item | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Lone:
+    name: str
+
+
+def all_of(work: Callable[[int], Iterator[Any]], count: int) -> list[Any]:
+    with parallel.processes(work, count) as items:
+        return list(items)
+
+
+def test_items_come_in_order_from_a_process_for_each_piece() -> None:
+    def work(piece: int) -> Iterator[tuple[int, int, Item]]:
+        for number in range(3):
+            yield os.getpid(), piece, Item(number, ("a", "\ud800"), Item(piece))
+
+    found = all_of(work, 3)
+    assert [(piece, item.number) for _, piece, item in found] == [(p, n) for p in range(3) for n in range(3)]
+    assert all(item.more == Item(piece) and item.names == ("a", "\ud800") for _, piece, item in found)
+    workers = {piece: pid for pid, piece, _ in found}
+    assert len(set(workers.values())) == 3
+    assert workers[0] == os.getpid()
+
+
+def test_what_items_share_is_shared_and_any_dataclass_comes_back() -> None:
+    def work(piece: int) -> Iterator[tuple[Lone, Lone]]:
+        one = Lone(str(piece))
+        yield one, one
+
+    (_, (first, second)) = all_of(work, 2)
+    assert first is second
+    assert first == Lone("1")
+
+
+def test_a_process_that_fails_leaves_its_piece_to_this_one() -> None:
+    here = os.getpid()
+
+    def work(piece: int) -> Iterator[tuple[int, bool]]:
+        yield piece, os.getpid() == here
+        if piece == 1 and os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    assert all_of(work, 3) == [(0, True), (1, True), (2, False)]
+
+
+def test_an_error_is_raised_here_whichever_process_meets_it() -> None:
+    def work(piece: int) -> Iterator[int]:
+        yield piece
+        if piece == 1:
+            raise ValueError("odd")
+
+    with pytest.raises(ValueError, match="odd"):
+        all_of(work, 2)
+
+
+def test_without_processes_the_work_is_done_all_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused() -> int:
+        raise OSError("no more processes")
+
+    monkeypatch.setattr(os, "fork", refused)
+    assert all_of(lambda piece: iter([(piece, os.getpid())]), 2) == [(0, os.getpid()), (1, os.getpid())]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ValueError])
+def test_no_process_outlives_an_interruption(tmp_path: Path, error: type[BaseException]) -> None:
+    told = tmp_path / "pid"
+
+    def work(piece: int) -> Iterator[int]:
+        if piece:
+            told.with_suffix(".new").write_text(str(os.getpid()))
+            told.with_suffix(".new").rename(told)
+            time.sleep(600)
+        while not told.exists():
+            time.sleep(0.01)
+        yield piece
+        raise error
+
+    with pytest.raises(error):
+        all_of(work, 2)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
+
+
+def test_pieces_are_as_many_as_there_are_cores_and_enough_items(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(parallel, "_cores", lambda: 3)
+    assert parallel.pieces(range(10), 3) == [range(3), range(3, 6), range(6, 10)]
+    assert parallel.pieces(range(5), 3) == [range(5)]
+    assert parallel.pieces([], 3) == [[]]
+    monkeypatch.setattr(parallel, "_cores", lambda: 1)
+    assert parallel.pieces(range(10), 3) == [range(10)]
