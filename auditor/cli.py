@@ -239,18 +239,23 @@ def scan(
     judge = chosen.judge()
     accepted = waivers.load(waivers_file, chosen.rules) if waivers_file else waivers.Waivers()
     with ProgressBar(enabled=not quiet) as bar:
-        inventory = load(
-            sources, kubernetes=kubernetes, complete=complete, strict=strict, progress=bar.reading
-        )
-        total = len(inventory.clusters)
-        report = audit(
-            inventory,
-            judge,
-            accepted,
-            now=now or datetime.now(UTC),
-            rules_digest=rules_digest(chosen.packs),
-            progress=lambda count: bar.judging(count, total),
-        )
+
+        def audited() -> Report:
+            # What was read is given up before the reports are written, which need memory of their own.
+            inventory = load(
+                sources, kubernetes=kubernetes, complete=complete, strict=strict, progress=bar.reading
+            )
+            total = len(inventory.clusters)
+            return audit(
+                inventory,
+                judge,
+                accepted,
+                now=now or datetime.now(UTC),
+                rules_digest=rules_digest(chosen.packs),
+                progress=lambda count: bar.judging(count, total),
+            )
+
+        report = audited()
     written = write_reports(report, outputs)
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)

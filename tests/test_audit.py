@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -73,3 +75,18 @@ def succeeds(child: Any) -> bool:
     child._ended = True
     assert status == 0
     return True
+
+
+def test_nothing_keeps_the_inventory_once_the_report_is_made() -> None:
+    inventory = generated(Shape(clusters=20, pools=2, networks=3, firewalls=100, policies=9, pools_as="both"))
+    spool = weakref.ref(inventory.spool)
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        made = report(inventory)
+        del inventory
+        assert spool() is None, "a cycle holds what was read in memory while reports are written"
+    finally:
+        if was_on:
+            gc.enable()
+    assert made.clusters

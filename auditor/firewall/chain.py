@@ -110,6 +110,30 @@ class Chain:
         return found
 
 
+class _References:
+    """What rules refer to. Not a part of `Chains`, whose rules keep it: no cycle outlives the analysis."""
+
+    def __init__(self, inventory: Inventory) -> None:
+        self._inventory = inventory
+
+    def same_network(self, reference: str, network: str) -> int:
+        """Whether a reference means the network: MAYBE for a project number that nobody can resolve."""
+        found = self._inventory.resolve(reference)
+        if found == network:
+            return YES
+        number = _numbered_project(found)
+        if number is None or last(found) != last(network):
+            return NO
+        for place in self._inventory.ancestors.get(project_of(network), ()):
+            if place.startswith("projects/"):
+                return YES if last(place) == number else NO
+        return MAYBE
+
+    def group(self, reference: str) -> AddressGroup | None:
+        """The address group that a reference means, None if the inventory does not hold it."""
+        return self._inventory.address_groups.get(self._inventory.resolve(reference))
+
+
 class Chains:
     """The chains of an inventory, each made once."""
 
@@ -122,7 +146,10 @@ class Chains:
         self._selective: dict[int, bool] = {}
         self._by_asset: dict[str, FirewallPolicy] = {}
         self._coverages = Coverages()
-        self._compiler = PolicyCompiler(self.same_network, self._group, self._coverages)
+        self._references = _References(inventory)
+        self._compiler = PolicyCompiler(
+            self._references.same_network, self._references.group, self._coverages
+        )
         self._by_kind: dict[PolicyKind, list[FirewallPolicy]] = {}
         self._attached: dict[PolicyKind, dict[str, list[tuple[int, str, FirewallPolicy]]]] = {}
         self._loose: dict[PolicyKind, list[tuple[int, str, FirewallPolicy]]] = {}
@@ -158,19 +185,6 @@ class Chains:
                     self._by_asset.update((policy.asset, policy) for policy in answer.policies)
             self._by_asset.update((policy.asset, policy) for policy in self._inventory.policies)
         return self._by_asset.get(asset)
-
-    def same_network(self, reference: str, network: str) -> int:
-        """Whether a reference means the network: MAYBE for a project number that nobody can resolve."""
-        found = self._inventory.resolve(reference)
-        if found == network:
-            return YES
-        number = _numbered_project(found)
-        if number is None or last(found) != last(network):
-            return NO
-        for place in self._inventory.ancestors.get(project_of(network), ()):
-            if place.startswith("projects/"):
-                return YES if last(place) == number else NO
-        return MAYBE
 
     def _make(self, network: str | None, region: str) -> Chain:
         if network is None:
@@ -272,7 +286,9 @@ class Chains:
         found = [(*entry, YES) for entry in self._attached.get(kind, {}).get(network, [])]
         for priority, name, policy in self._loose.get(kind, []):
             targets = [a.target for a in policy.associations if (a.priority, a.name) == (priority, name)]
-            applies = max((self.same_network(t, network) if t else MAYBE for t in targets), default=NO)
+            applies = max(
+                (self._references.same_network(t, network) if t else MAYBE for t in targets), default=NO
+            )
             if applies != NO:
                 found.append((priority, name, policy, applies))
         here = [
@@ -324,7 +340,9 @@ class Chains:
             if source == 0:
                 stray = self._stray.get(project_of(network), [])
                 beside = self._stray.get("/" + last(network), [])
-                stray = stray + [rule for rule in beside if self.same_network(rule.network, network)]
+                stray = stray + [
+                    rule for rule in beside if self._references.same_network(rule.network, network)
+                ]
             found = self._vpc_steps[network, source] = Step(
                 "vpc", None, _vpc_compiler(rules, stray, self._coverages)
             )
@@ -341,9 +359,6 @@ class Chains:
             compile_list = _policy_compiler(policy, self._compiler, network, applies)
             found = self._policy_steps[key] = Step(_STAGES[policy.kind], policy.asset, compile_list)
         return found
-
-    def _group(self, reference: str) -> AddressGroup | None:
-        return self._inventory.address_groups.get(self._inventory.resolve(reference))
 
 
 _STAGES: dict[PolicyKind, Stage] = {

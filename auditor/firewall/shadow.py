@@ -61,7 +61,7 @@ class Shadows:
         """Take in what becomes of the packets of one cluster in one direction at nodes of one kind."""
         if part.network is None or not self._asked(part):
             return
-        self._search(part.network).look(part.complete())
+        self._search(part.network).look(part.complete(), self.key)
 
     def found(self, network: str) -> tuple[Shadowed, ...]:
         """The VPC and network policy rules of a network that match Pod packets but decide none.
@@ -88,7 +88,7 @@ class Shadows:
     def _search(self, network: str) -> _Search:
         found = self._networks.get(network)
         if found is None:
-            found = self._networks[network] = _Search(self._analyzer, self.key)
+            found = self._networks[network] = _Search(self._analyzer)
         return found
 
     def _asked(self, part: Part) -> bool:
@@ -118,13 +118,12 @@ class Shadows:
 class _Search:
     """The same for one network."""
 
-    def __init__(self, analyzer: Analyzer, key: Callable[[Compiled], _Key | None]) -> None:
+    def __init__(self, analyzer: Analyzer) -> None:
         self._analyzer = analyzer
-        self._key = key
         self.seen = Seen({}, set())
 
-    def look(self, view: View) -> None:
-        keys = [self._key(rule) for rule in view.rules]
+    def look(self, view: View, key_of: Callable[[Compiled], _Key | None]) -> None:
+        keys = [key_of(rule) for rule in view.rules]
         asked = sum(1 << position for position, key in enumerate(keys) if key is not None)
         if len(view.source_masks) * len(view.destination_masks) > PAIR_LIMIT:
             self.seen.deciding.update(key for key in keys if key is not None)
@@ -133,21 +132,28 @@ class _Search:
             for destination, (some_destination, _) in enumerate(view.destination_masks):
                 live = asked & some_source & some_destination
                 if live:
-                    self._pair(view, source, destination, live)
+                    self._pair(view, source, destination, live, key_of)
 
-    def _pair(self, view: View, source: int, destination: int, live: int) -> None:
+    def _pair(
+        self,
+        view: View,
+        source: int,
+        destination: int,
+        live: int,
+        key_of: Callable[[Compiled], _Key | None],
+    ) -> None:
         ruling = view.ruling(source, destination)
         rows = ruling.result.rows
         for row in rows:
             for position in row[4]:
-                key = self._key(ruling.rules[position]) if position != IMPLIED else None
+                key = key_of(ruling.rules[position]) if position != IMPLIED else None
                 if key is not None:
                     self.seen.deciding.add(key)
         while live:
             lowest = live & -live
             live ^= lowest
             rule = view.rules[lowest.bit_length() - 1]
-            key = self._key(rule)
+            key = key_of(rule)
             if key is None or key in self.seen.deciding:
                 continue
             by = self.seen.matching.setdefault(key, {})

@@ -122,8 +122,8 @@ def test_views_that_end_early_and_halves_taken_together_tell_what_complete_ones_
             halves[number % 2].look(part)
             if part.network is not None:
                 complete = part._make(complete=True)
-                search = plain.setdefault(part.network, _Search(analyzer, whole.key))
-                search.look(complete)
+                search = plain.setdefault(part.network, _Search(analyzer))
+                search.look(complete, whole.key)
             whole.look(part)
     together = Shadows(analyzer)
     for half in halves:
