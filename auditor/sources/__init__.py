@@ -12,7 +12,7 @@ import orjson
 from auditor import bundled
 from auditor.errors import SourceError
 from auditor.model.inventory import Gap
-from auditor.sources import files
+from auditor.sources import files, in_parts
 from auditor.sources.assemble import assemble
 from auditor.sources.builder import Builder
 from auditor.sources.coverage import ANY
@@ -72,7 +72,8 @@ def load(
                 seen.add(same)
                 recogniser = Recogniser(file.label, builder, strict)
                 try:
-                    done += files.read(file, recogniser, tick)
+                    count = in_parts.read(file, recogniser, tick)
+                    done += files.read(file, recogniser, tick) if count is None else count
                     recogniser.end()
                     read_any = True
                 except files.UnusableError as error:

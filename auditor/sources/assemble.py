@@ -493,7 +493,7 @@ class _Assembly:
             if network:
                 regions.setdefault(network, set()).add(region_of(entry.location))
         for one in self._taken.answers:
-            place = one.origin.place(one.number)
+            place = one.place
             stated = {with_id(name, numbers) for name in effective.networks_of(one.data)}
             candidates = stated or known
             if len(candidates) != 1:

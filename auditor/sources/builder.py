@@ -19,13 +19,17 @@ from auditor.sources.records import PARSERS, PRESENCE, Answer, ClusterData, Docu
 from auditor.sources.spool import Spool
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from auditor.model.evidence import Json
     from auditor.sources.parse import Object
     from auditor.sources.records import Origin
     from auditor.sources.snapshot import Header
+
+
+_SHARE = 5_000
+"""How many records a share has at most."""
 
 
 @dataclass(slots=True)
@@ -145,13 +149,52 @@ class Builder:
 
     def effective(self, origin: Origin, number: int, data: Object) -> None:
         """An answer of getEffectiveFirewalls."""
-        self.answers.append(Answer(origin, number, data))
+        self.answers.append(Answer(origin.place(number), data))
 
     def document(self, label: str, place: str, value: Object, cluster: str | None = None) -> None:
         """What kubectl printed, for a cluster as the user named it, or for the only one there is."""
         read = kubernetes.read(value)
         self.other += read.other
         self.documents.append(Document(label, place, read, cluster))
+
+    def shares(self) -> Iterator[dict[str, Any]]:
+        """Everything that was taken in, for `absorb` of another builder; nothing of it stays here.
+
+        What went to the spool is not part of it.
+        """
+        for kind, table in self.tables.items():
+            items = list(table.items())
+            table.clear()
+            while items:
+                yield {"tables": {kind: items[:_SHARE]}}
+                del items[:_SHARE]
+        yield {name: getattr(self, name) for name in self.__slots__ if name not in ("spool", "tables")}
+
+    def absorb(self, share: dict[str, Any]) -> None:
+        """Take in what another builder has taken in; its input came after that of this one."""
+        for kind, items in share.pop("tables", {}).items():
+            for key, record in items:
+                for one in record if record.__class__ is list else (record,):
+                    self._put(kind, key, one)
+        if not share:
+            return
+        for name in ("gaps", "headers", "answers", "documents"):
+            getattr(self, name).extend(share[name])
+        for name in ("listed", "pool_lists", "exported"):
+            getattr(self, name).update(share[name])
+        for name in ("open_pages", "last_pages", "other"):
+            setattr(self, name, getattr(self, name) + share[name])
+        for kind, places in share["holes"].items():
+            for project, place in places.items():
+                self.hole(kind, project, place)
+        for project, chain in share["places"].items():
+            for one in share["moved"].get(project, (chain,)):
+                self._placed(project, list(one))
+        if share["newest"] is not None and (self.newest is None or share["newest"] > self.newest):
+            self.newest, self.newest_text = share["newest"], share["newest_text"]
+        self.placeholders = share["placeholders"] | self.placeholders
+        for number, known in share["numbers"].items():
+            self.numbers[number] = self.numbers.get(number, known) | known
 
     def _put(self, kind: str, key: str, record: Record) -> None:
         table = self.tables[kind]
@@ -367,9 +410,11 @@ class Builder:
         chain = [intern(one) for one in ancestors if isinstance(one, str) and not parse.has_placeholder(one)]
         if len(chain) != len(ancestors) or not chain[0].startswith("projects/"):
             return
-        if known is None:
-            self.places[project] = chain
-        else:
+        self._placed(project, chain)
+
+    def _placed(self, project: str, chain: list[str]) -> None:
+        known = self.places.setdefault(project, chain)
+        if known != chain:
             self.moved.setdefault(project, {tuple(known)}).add(tuple(chain))
 
     def number(self, project: str, number: str) -> None:

@@ -23,7 +23,7 @@ import orjson
 from auditor.errors import SourceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
     from auditor.model.evidence import Json
 
@@ -175,17 +175,19 @@ def _scope_flag(scope: str) -> str:
 
 
 class _Counted(io.RawIOBase):
-    """A file that counts what was read from it."""
+    """A file that counts what was read from it; it ends after `limit` bytes, if that is given."""
 
-    def __init__(self, raw: io.RawIOBase | io.BufferedIOBase) -> None:
+    def __init__(self, raw: io.RawIOBase | io.BufferedIOBase, limit: int | None = None) -> None:
         self._raw = raw
+        self._limit = limit
         self.count = 0
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
-        data = self._raw.read(len(buffer)) or b""
+        wanted = len(buffer) if self._limit is None else min(len(buffer), self._limit - self.count)
+        data = self._raw.read(wanted) or b""
         buffer[: len(data)] = data
         self.count += len(data)
         return len(data)
@@ -271,6 +273,72 @@ def read(file: Input, sink: Sink, progress: Callable[[int], None] | None = None)
         return count()
 
 
+def size(file: Input) -> int:
+    """How many bytes a regular file has, 0 for anything else."""
+    try:
+        status = os.stat(file.path) if file.path is not None else None  # noqa: PTH116
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+    return status.st_size if status is not None and stat.S_ISREG(status.st_mode) else 0
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Some whole lines of a file, from one offset to another; `before` is how many lines precede them."""
+
+    start: int
+    end: int
+    before: int
+
+
+def parts(file: Input, bounds: Sequence[int]) -> list[Part]:
+    """A file cut after the lines in which the inner bounds lie, so that `read_part` can read each by itself.
+
+    Empty if it has to be read whole: it is no regular file, is compressed, or does not hold a JSON object in
+    its first line. The bounds are offsets, rising, the first of them 0. `SourceError` if it cannot be read.
+    """
+    if file.path is None:
+        return []
+    try:
+        with open(file.path, "rb") as stream:  # noqa: PTH123 - a SOURCE stays the text the user gave
+            size = os.fstat(stream.fileno()).st_size
+            if not stream.seekable() or bounds[-1] > size or not _is_object(stream.readline(WINDOW)):
+                return []
+            starts = [(0, 0)]
+            at = lines = 0
+            stream.seek(0)
+            for bound in bounds[1:-1]:
+                while at < bound:
+                    window = stream.read(min(WINDOW, bound - at))
+                    at += len(window)
+                    lines += window.count(b"\n")
+                rest = stream.readline(LONGEST)
+                at += len(rest)
+                lines += rest.count(b"\n")
+                if not rest.endswith(b"\n"):
+                    return []
+                if at > starts[-1][0]:
+                    starts.append((at, lines))
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+    ends = [*(start for start, _ in starts[1:]), size]
+    return [Part(start, end, before) for (start, before), end in zip(starts, ends, strict=True)]
+
+
+def read_part(file: Input, part: Part, sink: Sink, progress: Callable[[int], None] | None = None) -> None:
+    """Hand the values of some lines of a file to `sink`. Raises `SourceError` like `read`."""
+    try:
+        with open(cast("str", file.path), "rb", 0) as raw:  # noqa: PTH123
+            raw.seek(part.start)
+            counted = _Counted(raw, part.end - part.start)
+            stream = io.BufferedReader(counted, WINDOW)
+            _lines(
+                file.label, stream, sink, lambda: progress(counted.count) if progress else None, part.before
+            )
+    except OSError as error:
+        raise _cannot_open(file.label, error) from error
+
+
 def _values(label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callable[[], None]) -> None:
     head = stream.peek(4096)
     if not head:
@@ -325,6 +393,13 @@ def _lines_or_documents(
     for line in (*before, second) if second else before:
         number += 1
         _take_line(number, line, sink)
+    _lines(label, stream, sink, tick, number)
+
+
+def _lines(
+    label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callable[[], None], number: int
+) -> None:
+    """The values of the lines that are left in the stream, `number` lines after the first of the file."""
     loads = orjson.loads
     take = sink.line
     since = 0

@@ -50,6 +50,10 @@ _KNOWN = (
 )
 
 
+class WholeError(Exception):
+    """The file has to be read whole, since it is a snapshot, or holds one."""
+
+
 @dataclass(slots=True)
 class _List:
     """A list that is being read: what it holds of which projects, if it is a gcloud list.
@@ -67,7 +71,8 @@ class Recogniser:
     """Tells what each value of one file is, and hands it to the builder. Implements `files.Sink`.
 
     `label` names the file. With `strict`, what would be a gap is a `SourceError`; with `cluster`, the file
-    may hold Kubernetes objects of that cluster only.
+    may hold Kubernetes objects of that cluster only. As a `part` it tells the values of a part of the file,
+    which must not be that of a snapshot.
     """
 
     label: str
@@ -75,6 +80,7 @@ class Recogniser:
     strict: bool = False
     cluster: str | None = None
     plain: bool = True
+    part: bool = False
     _good: int = 0
     _in_array: bool = False
     _array: _List | None = None
@@ -168,6 +174,16 @@ class Recogniser:
             "read it from its source again; what it held is treated as unknown",
         )
 
+    def seen(self) -> tuple[int, list[str], list[tuple[str, str]]]:
+        """What was recognised, for `also_seen` of another one for the same file."""
+        return self._good, self._unknown, self._malformed
+
+    def also_seen(self, good: int, unknown: list[str], malformed: list[tuple[str, str]]) -> None:
+        """Take in what another one has recognised further on in the file."""
+        self._good += good
+        self._unknown += unknown
+        self._malformed += malformed
+
     def end(self) -> None:
         """The file has been read.
 
@@ -241,6 +257,8 @@ class Recogniser:
         return self._resource(number, value, inside)
 
     def _snapshot(self, number: int, value: Object) -> None:
+        if self.part:
+            raise WholeError
         if self._in_array or self._check is not None or value.get("kind") == snapshot.END:
             raise SourceError(
                 "the lines of a snapshot are not in the order they were written",

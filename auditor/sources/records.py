@@ -71,8 +71,7 @@ class ProjectData(NamedTuple):
 class Answer:
     """An answer of getEffectiveFirewalls, not yet tied to its network."""
 
-    origin: Origin
-    number: int
+    place: str
     data: Object
 
 
