@@ -33,7 +33,7 @@ RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPEC
 
 FINGERPRINT: Final = "gke-auditor/finding/v1"
 
-_REMEMBERED: Final = 20_000
+_REMEMBERED: Final = 4_000
 # From version 3 on, marshal writes an object that is referred to twice differently from two equal ones.
 _MARSHAL_BY_VALUE: Final = 2
 
