@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import marshal
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -113,6 +114,12 @@ class Judge:
         for group in self._groups["network"]:
             group.judge(_about(ref, {}, facts), results)
         return results
+
+
+@lru_cache(maxsize=1 << 12)
+def _same(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    # One object for equal reasons: many resources lack the same.
+    return reasons
 
 
 def fingerprint(rule: str, resource: str, subject: str | None) -> str:
@@ -268,7 +275,7 @@ class _Ready:
             subject,
             message,
             self.evidence(about),
-            reasons,
+            _same(reasons) if reasons else (),
             remediation,
             hashed.hexdigest(),
         )
