@@ -7,7 +7,7 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: scan test browser check generate bench verify mutants clean help
+.PHONY: scan test browser multitool check generate bench verify mutants clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -18,12 +18,15 @@ scan: $(RUN)  ## scan the demo organisation into out/
 	status=$$?; if [ $$status -eq 2 ]; then exit 2; fi
 
 test:  ## everything that CI runs
-	@$(MAKE) --no-print-directory --jobs=2 $(DEV) browser
+	@$(MAKE) --no-print-directory --jobs=2 $(DEV) browser multitool
 	@$(MAKE) --no-print-directory check
 	$(BIN)/python -m pytest -q -n 2 --dist worksteal
 
 browser:
 	@sh tests/install-browser.sh
+
+multitool:
+	@sh tests/install-multitool.sh
 
 check: $(DEV)  ## format, lint, types, import direction
 	$(BIN)/ruff format --check .

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from auditor.engine.result import Result
     from auditor.engine.waivers import Waivers
     from auditor.facts.derive import Learned
+    from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts
     from auditor.model.inventory import Cluster, ClusterEntry, Inventory
 
@@ -82,7 +83,17 @@ def audit(
         results=tuple(waived),
         summary=_summary(waived),
         waiver_notes=tuple(notes),
+        rule_digests=judge.digests,
+        extents=_extents(inventory),
     )
+
+
+def _extents(inventory: Inventory) -> dict[str, Extent]:
+    """Where every cluster and every network was read."""
+    projects = {entry.project for entry in inventory.clusters}
+    projects |= {project_of(key) for key in (*inventory.networks, *inventory.firewall_rules)}
+    projects.discard("")
+    return {kind: inventory.coverage.extent(kind, projects) for kind in (CLUSTER, NETWORK)}
 
 
 class _Batch(NamedTuple):

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import sys
+import threading
 import traceback
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
@@ -22,10 +24,15 @@ if TYPE_CHECKING:
     from auditor.engine.evaluate import Judge
     from auditor.engine.load import LoadedPack
     from auditor.engine.result import Report
+    from auditor.engine.rule import Rule
     from auditor.model.inventory import ClusterEntry
+    from auditor.reporting.check_sarif import Violation
+    from auditor.reporting.write import Incomplete
+    from auditor.sources.inventory import AssetInventory
 
 CLEAN, FINDINGS, CANNOT_RUN, GAPS = 0, 1, 2, 3
 FORMATS = ("html", "sarif", "sarif-full", "ndjson", "json", "csv", "markdown", "junit")
+DIFF_FORMATS = ("json", "markdown")
 _LISTED = 20
 """How many clusters an error offers to choose from."""
 SEVERITIES = ("critical", "high", "medium", "low", "info")
@@ -83,13 +90,23 @@ def _printable(text: str) -> str:
 
 
 def _outputs(_: click.Context, __: click.Parameter, values: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
+    return _pairs(values, FORMATS)
+
+
+def _diff_outputs(
+    _: click.Context, __: click.Parameter, values: tuple[str, ...]
+) -> tuple[tuple[str, str], ...]:
+    return _pairs(values, DIFF_FORMATS)
+
+
+def _pairs(values: tuple[str, ...], formats: tuple[str, ...]) -> tuple[tuple[str, str], ...]:
     outputs = []
     for value in values:
         form, equals, path = value.partition("=")
         if not equals or not path:
-            raise click.BadParameter(f"{value!r} is not FORMAT=PATH, e.g. html=report.html")
-        if form not in FORMATS:
-            raise click.BadParameter(f"{form!r} is no format; there are {', '.join(FORMATS)}")
+            raise click.BadParameter(f"{value!r} is not FORMAT=PATH, e.g. {formats[0]}=report.{formats[0]}")
+        if form not in formats:
+            raise click.BadParameter(f"{form!r} is no format; there are {', '.join(formats)}")
         outputs.append((form, path))
     paths = [path for _, path in outputs]
     for path in paths:
@@ -184,6 +201,23 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     help="Accepted risks: rule, resource, reason, owner, expires.",
 )
 @click.option(
+    "--baseline",
+    "baseline_file",
+    metavar="FILE",
+    help="An earlier report (json, ndjson or sarif-full) to compare with.",
+)
+@click.option(
+    "--history",
+    "history_file",
+    metavar="FILE",
+    help="Record the scan in this file, which is made if it is not there. See `gke-auditor history`.",
+)
+@click.option(
+    "--fail-on-new",
+    is_flag=True,
+    help="Only findings that are new or worse since the baseline make exit code 1.",
+)
+@click.option(
     "--fail-on", type=click.Choice(SEVERITIES), help="Lowest severity that makes exit code 1. Default: low."
 )
 @click.option(
@@ -199,6 +233,20 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     callback=_kubernetes,
     help="Kubernetes objects of a cluster, as kubectl prints them. Repeatable.",
 )
+@click.option(
+    "--terraform",
+    "terraform",
+    metavar="DIR",
+    multiple=True,
+    help="Link results to the Terraform configurations in a folder. Repeatable.",
+)
+@click.option(
+    "--terraform-state",
+    "states",
+    metavar="FILE",
+    multiple=True,
+    help="What `terraform show -json` prints: says exactly which block declares what. Repeatable.",
+)
 @click.option("--strict", is_flag=True, help="A malformed line or element is an error, not a gap.")
 @click.option("--allow-unknown", is_flag=True, help="Unknown results and gaps do not make exit code 3.")
 @click.option(
@@ -207,26 +255,49 @@ def _selection(command: Callable[..., int]) -> Callable[..., int]:
     callback=_time,
     help="The time that decides whether a waiver has expired. Default: the clock.",
 )
+@click.option(
+    "--sarif-shards",
+    "shards",
+    type=click.IntRange(2, 20),
+    metavar="N",
+    help="Write sarif=NAME.sarif as N files NAME.shard-01.sarif …, each project always in the same one.",
+)
+@click.option(
+    "--sarif-incomplete",
+    "incomplete",
+    type=click.Choice(("refuse", "skip", "write")),
+    help="What to do about a SARIF file that lacks what could not be read, and so would close alerts. "
+    "Default: write the whole, refuse a shard.",
+)
 @click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
 def scan(
     sources: tuple[str, ...],
     outputs: tuple[tuple[str, str], ...],
     waivers_file: str | None,
+    baseline_file: str | None,
+    history_file: str | None,
     fail_on: str | None,
     kubernetes: tuple[tuple[str, str], ...],
+    terraform: tuple[str, ...],
+    states: tuple[str, ...],
     now: datetime | None,
+    shards: int | None,
+    incomplete: Incomplete | None,
     *,
     complete: bool,
     strict: bool,
     allow_unknown: bool,
+    fail_on_new: bool,
     quiet: bool,
     **selection: object,
 ) -> int:
     """Evaluate the rules about inventories and report.
 
     SOURCE is a file or folder of Cloud Asset Inventory JSON (`gcloud asset list`, exports, API pages;
-    also .gz and .zst), the JSON of `gcloud container clusters` or `gcloud compute` list and describe
-    commands, or `demo`, the organisation that comes with the program. Several make one inventory.
+    also .gz and .zst), a snapshot of `gke-auditor collect`, the JSON of `gcloud container clusters` or
+    `gcloud compute` list and describe commands, a Terraform plan or state as `terraform show -json` prints
+    it, a live scope (organizations/N, folders/N, projects/ID), or `demo`, the organisation that comes with
+    the program. Several make one inventory; what a plan says outranks the rest.
     """
     from auditor.audit import audit, rules_digest
     from auditor.engine import waivers
@@ -235,40 +306,107 @@ def scan(
     from auditor.reporting.write import write_reports
     from auditor.sources import load
 
+    if fail_on_new and baseline_file is None:
+        raise click.UsageError("--fail-on-new needs --baseline FILE")
+    if (shards or incomplete) and all(form != "sarif" for form, _ in outputs):
+        option = "--sarif-shards" if shards else "--sarif-incomplete"
+        raise click.UsageError(f"{option} needs --output sarif=PATH")
     chosen = _Selection(**selection)  # type: ignore[arg-type]  # click passes what _selection declares
     judge = chosen.judge()
+    # Read before the scan, which takes longer: a wrong file is told at once.
+    previous = None
+    if baseline_file is not None:
+        from auditor.reporting.previous import load as load_baseline
+
+        previous = load_baseline(baseline_file)
     accepted = waivers.load(waivers_file, chosen.rules) if waivers_file else waivers.Waivers()
     with ProgressBar(enabled=not quiet) as bar:
+        inventory = load(
+            sources,
+            kubernetes=kubernetes,
+            complete=complete,
+            strict=strict,
+            progress=bar.reading,
+            live=bar.collecting,
+        )
+        total = len(inventory.clusters)
+        report = audit(
+            inventory,
+            judge,
+            accepted,
+            now=now or datetime.now(UTC),
+            rules_digest=rules_digest(chosen.packs),
+            progress=lambda count: bar.judging(count, total),
+        )
+        if terraform or states or inventory.planned:
+            report = _declared(report, inventory, terraform, states, chosen.rules)
+        if previous is not None:
+            from auditor.engine.baseline import compare
 
-        def audited() -> Report:
-            # What was read is given up before the reports are written, which need memory of their own.
-            inventory = load(
-                sources, kubernetes=kubernetes, complete=complete, strict=strict, progress=bar.reading
-            )
-            total = len(inventory.clusters)
-            return audit(
-                inventory,
-                judge,
-                accepted,
-                now=now or datetime.now(UTC),
-                rules_digest=rules_digest(chosen.packs),
-                progress=lambda count: bar.judging(count, total),
-            )
+            report = compare(report, previous, inventory.project_numbers)
+        if history_file is not None:
+            from auditor.history import record
 
-        report = audited()
-    written = write_reports(report, outputs)
+            _, points = record(history_file, report, inventory.project_numbers)
+            report = replace(report, history=points)
+        del inventory  # the reports need memory of their own
+    written = write_reports(report, outputs, shards=shards, incomplete=incomplete)
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)
-        files = [(path, size, "") for path, size in written if path != "-"]
+        files = [(one.path, one.size, one.remark) for one in written if one.path != "-" and not one.skipped]
         summary(report, stream=sys.stderr if to_stdout else sys.stdout, written=files)
-    return _exit_code(report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown)
+    for one in written:
+        if one.skipped:
+            _say(
+                _printable(
+                    f"note: {one.path} was left out, so that its alerts stay as they are: {one.remark}"
+                )
+            )
+    return _exit_code(
+        report, fail_on or chosen.config.fail_on or "low", allow_unknown=allow_unknown, only_new=fail_on_new
+    )
 
 
-def _exit_code(report: Report, fail_on: str, *, allow_unknown: bool) -> int:
+def _declared(
+    report: Report,
+    inventory: AssetInventory,
+    folders: Sequence[str],
+    states: Sequence[str],
+    rules: Sequence[Rule],
+) -> Report:
+    """The report with where Terraform declares things."""
+    from datetime import date
+
+    from auditor.terraform.annotate import annotate
+    from auditor.terraform.mapping import addresses, mapper
+    from auditor.terraform.state import references
+
+    # Reports name files as they stand in the repository, which the working directory is part of.
+    here = f"{Path.cwd()}{os.sep}"
+    folders = [one.removeprefix(here) or "." for one in folders]
+    exact = addresses(references(states, inventory.project_numbers))
+    planned = {
+        name: (one.address, "" if one.action == "keep" else one.action)
+        for name, one in inventory.planned.items()
+    }
+    return annotate(
+        report,
+        mapper(folders, exact, planned, inventory.resolve),
+        rules,
+        date.fromisoformat(report.now[:10]),
+    )
+
+
+def _exit_code(report: Report, fail_on: str, *, allow_unknown: bool, only_new: bool) -> int:
     from auditor.engine.result import Severity
 
     threshold = Severity(fail_on).rank
-    if any(finding.severity.rank >= threshold for finding in report.findings):
+    worse = report.comparison.worse if report.comparison is not None else frozenset()
+    if any(
+        finding.severity.rank >= threshold
+        and (not only_new or finding.baseline == "new" or finding.fingerprint in worse)
+        for finding in report.findings
+    ):
         return FINDINGS
     if (report.summary["unknown"] or report.gaps) and not allow_unknown:
         return GAPS
@@ -330,6 +468,118 @@ class _Selection:
 
 
 @_commands.command()
+@click.argument("scopes", nargs=-1, required=True, metavar="SCOPE...")
+@click.option(
+    "--output",
+    metavar="SNAPSHOT",
+    help="The file to write, compressed if it ends in .zst or .gz. Required unless --plan is given.",
+)
+@click.option("--resume", is_flag=True, help="Go on with a collection into SNAPSHOT that was interrupted.")
+@click.option(
+    "--plan", is_flag=True, help="Print which calls would be made, with which permissions; make none."
+)
+@click.option(
+    "--kubernetes-evidence",
+    is_flag=True,
+    help="Ask each cluster's Kubernetes API about ip-masq-agent and EgressNATPolicy.",
+)
+@click.option(
+    "--kubernetes-timeout",
+    type=click.FloatRange(min=0.1),
+    default=15.0,
+    metavar="SECONDS",
+    help="For one cluster. Default: 15.",
+)
+@click.option(
+    "--kubernetes-at-once",
+    type=click.IntRange(1, 256),
+    default=16,
+    metavar="N",
+    help="Clusters asked at a time. Default: 16.",
+)
+@click.option(
+    "--effective-firewalls",
+    is_flag=True,
+    help="Ask for the effective firewalls of networks whose policies cannot be read.",
+)
+@click.option(
+    "--no-cluster-api",
+    is_flag=True,
+    help="Do not compare with the Kubernetes Engine API; Cloud Asset Inventory alone.",
+)
+@click.option(
+    "--rate",
+    type=click.IntRange(min=1),
+    default=95,
+    metavar="N",
+    help="Cloud Asset Inventory calls a minute at most. Default: 95, of a quota of 100.",
+)
+@click.option(
+    "--cluster-rate",
+    type=click.IntRange(min=1),
+    default=1500,
+    metavar="N",
+    help="Kubernetes Engine API calls a minute at most. Default: 1500, of a quota of 3000.",
+)
+@click.option(
+    "--quota-project", metavar="PROJECT", help="The project whose quota is used. Default: the credentials'."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print no summary and no progress.")
+def collect(
+    scopes: tuple[str, ...],
+    output: str | None,
+    *,
+    resume: bool,
+    plan: bool,
+    quiet: bool,
+    no_cluster_api: bool,
+    **rest: Any,
+) -> int:
+    """Read live scopes into one file, which `scan` reads offline.
+
+    SCOPE is organizations/NUMBER, folders/NUMBER, projects/ID or projects/NUMBER. Only reading calls are
+    made. Exits with 0 if everything was read, 3 if the snapshot has gaps, 2 if nothing could be read; then
+    no snapshot is written. An interrupted collection leaves SNAPSHOT.partial beside it, for --resume.
+    """
+    from auditor.sources.live.collect import Options, Progress, partial
+    from auditor.sources.live.collect import collect as run
+
+    options = Options(scopes, cluster_api=not no_cluster_api, **rest)
+    if plan:
+        from auditor.sources.live.plan import described
+
+        click.echo(described(options), nl=False)
+        return CLEAN
+    if not output:
+        raise click.UsageError("Missing option '--output'.")
+    from auditor.reporting.progress import ProgressBar
+
+    target = Path(os.path.realpath(output))
+    if target.is_dir():
+        raise AuditorError("is a folder", hint="name a file in it, e.g. snapshot.ndjson.zst", place=output)
+    if not quiet and not resume and partial(target).exists():
+        _say(f"note: the interrupted collection in {_printable(str(partial(target)))} is discarded")
+    if threading.current_thread() is threading.main_thread():
+        # Who ends the process in an orderly way (a container's host) interrupts it like Ctrl-C.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        with ProgressBar(enabled=not quiet) as bar:
+            done = run(options, target, resume=resume, progress=Progress(show=bar.collecting))
+    except KeyboardInterrupt:
+        _say("interrupted; no snapshot was written; the same command with --resume goes on from here")
+        return 130
+    if not quiet:
+        for gap in done.header.gaps[:_LISTED]:
+            _say(_printable(f"gap: {gap.scope}: {gap.reason}"))
+            _say(_printable(f"  hint: {gap.hint}"))
+        if len(done.header.gaps) > _LISTED:
+            _say(f"and {len(done.header.gaps) - _LISTED} gaps more, which the report of a scan lists")
+        gaps = f", {len(done.header.gaps)} gaps" if done.header.gaps else ""
+        _say(f"wrote {_printable(output)}: {done.assets:,} assets, {done.size:,} bytes{gaps}")
+    return GAPS if done.header.gaps else CLEAN
+
+
+@_commands.command()
 @click.argument("sources", nargs=-1, required=True, metavar="SOURCE...")
 @click.option(
     "--cluster", "name", required=True, metavar="NAME", help="Full resource name, or bare name if unique."
@@ -367,9 +617,11 @@ def trace(
     """
     from auditor.facts import Deriver
     from auditor.firewall import trace as tracing
+    from auditor.reporting.progress import ProgressBar
     from auditor.sources import load
 
-    inventory = load(sources, complete=complete)
+    with ProgressBar(enabled=True) as bar:
+        inventory = load(sources, complete=complete, live=bar.collecting)
     cluster = inventory.decode(_cluster(inventory.clusters, name))
     if cluster.data is None:
         raise AuditorError(
@@ -418,33 +670,198 @@ def _cluster(clusters: Sequence[ClusterEntry], name: str) -> ClusterEntry:
     )
 
 
-@_commands.command("check-sarif")
-@click.argument("file", metavar="FILE")
-def check_sarif(file: str) -> int:
-    """Tell whether GitHub code scanning would accept a SARIF file.
+@_commands.command()
+@click.argument("old", metavar="OLD")
+@click.argument("new", metavar="NEW")
+@click.option(
+    "--output",
+    "outputs",
+    multiple=True,
+    metavar="FORMAT=PATH",
+    callback=_diff_outputs,
+    help=f"Write what changed; PATH - is standard output. Repeatable. Formats: {', '.join(DIFF_FORMATS)}.",
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print nothing.")
+def diff(old: str, new: str, outputs: tuple[tuple[str, str], ...], *, quiet: bool) -> int:
+    """Tell what changed between two reports: verdicts, readiness, and packets denied or permitted.
 
-    Offline. Exits with 0 if it would, and with 1 if not, with the reason and the remedy for each place.
+    OLD and NEW are reports of `scan`: json (everything), ndjson or sarif-full (verdicts alone). Exits with 0
+    if nothing got worse, 1 if something did, 3 if nothing did but something cannot be told any more.
     """
-    import orjson
+    from auditor.reporting import diff_formats
+    from auditor.reporting.diff import compare
+    from auditor.reporting.write import write_files
 
+    found = compare(old, new)
+    written = write_files(
+        {
+            "json": lambda: diff_formats.as_json(found),
+            "markdown": lambda: diff_formats.markdown(found),
+        },
+        outputs,
+    )
+    if not quiet:
+        to_stdout = any(path == "-" for _, path in outputs)
+        click.echo(diff_formats.text(found), nl=False, err=to_stdout)
+        for one in written:
+            if one.path != "-":
+                click.echo(f"wrote {_printable(one.path)}", err=to_stdout)
+    effects = found.effects
+    return FINDINGS if effects["worse"] else GAPS if effects["undecided"] else CLEAN
+
+
+@_commands.command()
+@click.argument("file", metavar="FILE")
+@click.option("--format", "form", type=click.Choice(("text", "json")), default="text", help="Default: text.")
+def history(file: str, form: str) -> int:
+    """Tell what the scans recorded with `scan --history FILE` say together.
+
+    Counts by verdict and readiness for each scan, the findings that are open and since when, and how long it
+    took to fix the others.
+    """
+    from auditor.history import load
+    from auditor.reporting import trend
+
+    found = load(file)
+    click.echo(trend.as_json(found).decode() if form == "json" else trend.text(found), nl=False)
+    return CLEAN
+
+
+@_commands.command("check-sarif")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+def check_sarif(files: tuple[str, ...]) -> int:
+    """Tell whether GitHub code scanning would accept SARIF files, offline.
+
+    FILE may be a folder, which stands for the files in it that end in .sarif. Several files are also checked
+    together, as one upload. Exits with 0 if GitHub would accept them, and with 1 if not, with the reason and
+    the remedy for each place.
+    """
     from auditor.reporting import check_sarif as acceptance
+    from auditor.upload import find, read
 
-    try:
-        document = orjson.loads(Path(file).read_bytes())
-    except (OSError, orjson.JSONDecodeError) as error:
-        reason = getattr(error, "strerror", None) or str(error)
-        raise AuditorError(
-            f"cannot be read as JSON: {reason}", hint="give a SARIF 2.1.0 file", place=file
-        ) from error
-    violations = [*acceptance.check_name(file), *acceptance.check_sarif(document)]
+    documents = [(file, read(file)[1]) for file in find(files)]
+    refused = 0
+    for file, document in documents:
+        found = [*acceptance.check_name(file), *acceptance.check_sarif(document)]
+        refused += bool(found)
+        _explain(found)
+        for notice in acceptance.notices(document):
+            click.echo(_printable(f"note: {notice}"))
+        if found:
+            click.echo(
+                f"{_printable(file)}: GitHub code scanning would not take it whole ({len(found)} above)"
+            )
+        else:
+            click.echo(f"{_printable(file)}: GitHub code scanning would accept it")
+    together = acceptance.check_together(documents) if len(documents) > 1 else []
+    _explain(together)
+    if together:
+        click.echo(f"GitHub code scanning would not take these files together ({len(together)} above)")
+    return FINDINGS if refused or together else CLEAN
+
+
+def _explain(violations: Sequence[Violation]) -> None:
     for violation in violations:
         click.echo(_printable(f"{violation.pointer or '/'}: {violation.text} [{violation.rule}]"))
         click.echo(_printable(f"  remedy: {violation.remedy}"))
-    if not violations:
-        click.echo(f"{_printable(file)}: GitHub code scanning would accept it")
-        return CLEAN
-    click.echo(f"{_printable(file)}: GitHub code scanning would not take it whole ({len(violations)} above)")
-    return FINDINGS
+
+
+@_commands.command()
+@click.argument("files", metavar="FILE...", nargs=-1, required=True)
+@click.option(
+    "--repository",
+    envvar="GITHUB_REPOSITORY",
+    required=True,
+    metavar="OWNER/REPO",
+    help="Where alerts appear.",
+)
+@click.option(
+    "--ref",
+    envvar="GITHUB_REF",
+    required=True,
+    metavar="REF",
+    help="Full Git reference, e.g. refs/heads/main.",
+)
+@click.option(
+    "--commit",
+    envvar="GITHUB_SHA",
+    required=True,
+    metavar="SHA",
+    help="The commit at that reference, 40 digits; it must exist in the repository.",
+)
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    help="File with the access token. Default: the environment variable GITHUB_TOKEN.",
+)
+@click.option(
+    "--api-url",
+    envvar="GITHUB_API_URL",
+    default="https://api.github.com",
+    metavar="URL",
+    help="For GitHub Enterprise Server: https://HOST/api/v3.",
+)
+@click.option(
+    "--timeout",
+    type=click.IntRange(1, 3600),
+    default=300,
+    metavar="SECONDS",
+    help="How long to wait until GitHub has processed a file. Default: 300.",
+)
+@click.option(
+    "--no-check", is_flag=True, help="Send the files also where check-sarif says that GitHub refuses."
+)
+@click.option("-q", "--quiet", is_flag=True, help="Print refusals and errors alone.")
+def upload(
+    files: tuple[str, ...],
+    repository: str,
+    ref: str,
+    commit: str,
+    token_file: str | None,
+    api_url: str,
+    timeout: int,
+    *,
+    no_check: bool,
+    quiet: bool,
+) -> int:
+    """Upload SARIF files to GitHub code scanning and wait until they are processed.
+
+    For schedulers outside GitHub Actions. FILE may be a folder, which stands for the files in it that end in
+    .sarif; they are sent one after the other. The token needs write access to code scanning: the scope
+    `security_events` of a classic token, "Code scanning alerts: write" of a fine-grained one.
+
+    Options can also come from GITHUB_REPOSITORY, GITHUB_REF, GITHUB_SHA and GITHUB_API_URL. Exits with 0 if
+    GitHub has processed every file, 1 if a file was refused, 2 if that could not be brought about.
+    """
+    from auditor import upload as uploading
+
+    target = uploading.Target(repository, ref, commit, api_url)
+    token = uploading.token(token_file, os.environ)
+    refused = 0
+
+    def told(outcome: uploading.Outcome) -> None:
+        nonlocal refused
+        refused += outcome.refused
+        if outcome.refused:
+            _say(_printable(f"refused: {outcome.file}: {outcome.text}"))
+        elif not quiet:
+            click.echo(_printable(f"{outcome.file}: {outcome.text}"))
+
+    documents = uploading.load(files)
+    if not no_check:
+        violations = uploading.check(documents)
+        for file, violation in violations:
+            _say(
+                _printable(
+                    f"refused: {file}: {violation.pointer or '/'}: {violation.text} [{violation.rule}]"
+                )
+            )
+            _say(_printable(f"  remedy: {violation.remedy}"))
+        if violations:
+            _say("nothing was sent")
+            return FINDINGS
+    uploading.send(documents, target, token, timeout=timeout, tell=told)
+    return FINDINGS if refused else CLEAN
 
 
 @_commands.group()
@@ -479,15 +896,18 @@ def rules_show(rule_id: str, packs: tuple[str, ...]) -> int:
 
 
 @rules.command("test")
-@click.argument("folder", metavar="[DIR]", required=False)
+@click.argument("paths", metavar="[DIR]...", nargs=-1)
 @click.option("-q", "--quiet", is_flag=True, help="Print the failures alone.")
-def rules_test(folder: str | None, *, quiet: bool) -> int:
-    """Run the examples of every rule in DIR, a rule pack or a folder of them. Default: the rules shipped."""
+def rules_test(paths: tuple[str, ...], *, quiet: bool) -> int:
+    """Run the examples of every rule in DIR, a rule pack or a folder of them. Default: the rules shipped.
+
+    DIR may also be a file of a pack, which stands for the whole pack.
+    """
     from auditor import bundled
-    from auditor.engine.load import find_packs, load_packs
+    from auditor.engine.load import find_packs, find_packs_of, load_packs
     from auditor.examples import run
 
-    packs = load_packs(find_packs(Path(folder) if folder else bundled.rules()))
+    packs = load_packs(find_packs_of(map(Path, paths)) if paths else find_packs(bundled.rules()))
     failed = passed = 0
     for outcome in run(packs):
         if outcome.problem:

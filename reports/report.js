@@ -5,6 +5,7 @@ const PRINT_CAP = 500;
 const ROW_HEIGHT = 3.75; // in rem, as in the style sheet
 const OVERSCAN = 8;
 const FACT_TITLES = {
+  traffic: "What the VPC does to Pod packets",
   visibility: "Intra-node visibility",
   versions: "Versions",
   pods: "Pod ranges",
@@ -47,8 +48,10 @@ async function unpack(id) {
 let data;
 const details = { header: null, lines: null, ready: null };
 
+const PLACES = /([\x01-\x08\x0b\x0c\x0e-\x1f])/g;
+
 function expand(text, at) {
-  return text.replace(/[\x01-\x06\x0e-\x1f]/g, (character) => at[character.charCodeAt(0)]);
+  return text.replace(PLACES, (character) => at[character.charCodeAt(0)]);
 }
 
 const namesOf = [];
@@ -65,12 +68,13 @@ function names(resource) {
   return namesOf[resource];
 }
 
-/** The same with the subject of a finding and, once the details are there, what is the cluster's own. */
+/** The same with the subject of a finding and with what is the cluster's own. */
 function places(resource, subject) {
   const at = [...names(resource), subject];
-  if (details.header && resource < data.total) {
-    at[6] = details.header.hash[resource];
-    details.header.ranges[resource].forEach((range, i) => { at[14 + i] = range; });
+  if (resource < data.total) {
+    at[6] = data.hash[resource];
+    data.ranges[resource].forEach((range, i) => { at[14 + i] = range; });
+    (data.repairs[resource] || []).forEach((end, i) => { at[[7, 8, 11, 12][i]] = end; });
   }
   return at;
 }
@@ -118,8 +122,15 @@ function findingOf(wanted) {
 }
 
 function detailOf(item) {
-  const [evidence, reasons, fix] = JSON.parse(expand(details.lines[details.header.findings[item.index]], item.at));
-  return { evidence, reasons, fix: fix && { text: fix[0], commands: fix[1] } };
+  const [evidence, reasons, fix, declarations] = JSON.parse(expand(details.lines[details.header.findings[item.index]], item.at));
+  return { evidence: evidence.map(observation), reasons, fix, declarations };
+}
+
+/** A piece of evidence as [asset, path, observed, expected], the values as JSON text: so it may already be. */
+function observation(item) {
+  if (Array.isArray(item)) return item;
+  const { asset, path, observed, expected } = item;
+  return [asset, path, JSON.stringify(observed), expected === null ? null : JSON.stringify(expected)];
 }
 
 function clusterOf(i) {
@@ -149,13 +160,13 @@ function clusterOf(i) {
 function factOf(cluster, name) {
   const line = details.header.facts[name][cluster.index];
   if (line < 0) return null;
-  const [values, evidence] = JSON.parse(expand(details.lines[line], places(cluster.index, "")));
-  return Object.fromEntries([...details.header.fields[name].map((field, i) => [field, values[i]]), ["evidence", evidence]]);
+  const fact = JSON.parse(expand(details.lines[line], places(cluster.index, "")));
+  return { ...fact, evidence: fact.evidence.map(observation) };
 }
 
 // ---- the state of the page, which is its hash
 
-const FILTERS = ["q", "sev", "rule", "verdict", "project", "readiness", "folder"];
+const FILTERS = ["q", "sev", "rule", "verdict", "baseline", "project", "readiness", "folder"];
 const state = { view: "findings", f: "", c: "", filters: {} };
 
 function readHash() {
@@ -482,6 +493,8 @@ function buildFindings() {
     new Facet("sev", "Severity", data.severities, total, (i) => findings.severity[i], { multiple: true }),
     new Facet("verdict", "Verdict", data.verdicts.map((v) => [v, MARKS[v]]), total, (i) => findings.state[i],
       { multiple: true, hidden: ["waived", "fixed"] }),
+    ...(data.baselines.length > 1 ? [new Facet("baseline", "Since the baseline", data.baselines.map((b) => [b || "-", "", b || "not compared"]), total,
+      (i) => findings.baseline[i])] : []),
     new Facet("rule", "Rule", data.rules.map((rule) => [rule.id]), total, (i) => findings.rule[i]),
     new Facet("project", "Project", projects, total, (i) => data.resources.project[findings.resource[i]]),
     new Facet("readiness", "Readiness", [...data.states.map(([s]) => [s]), ["no cluster"]],
@@ -490,13 +503,13 @@ function buildFindings() {
   const haystacks = new Array(total);
   const parsed = [];
   const pieces = (string) => {
-    parsed[string] ||= data.strings[string].split(/([\x01-\x05])/).map((part, k) => (k % 2 ? part.charCodeAt(0) : part));
+    parsed[string] ||= data.strings[string].split(PLACES).map((part, k) => (k % 2 ? part.charCodeAt(0) : part));
     return parsed[string];
   };
   const haystack = (i) => {
     if (haystacks[i] === undefined) {
       const subject = data.strings[findings.subject[i]];
-      const at = [...names(findings.resource[i]), subject];
+      const at = places(findings.resource[i], subject);
       let text = `${at[1]}\n${at[4]}\n${subject}\n${data.rules[findings.rule[i]].id}\n`;
       for (const part of pieces(findings.message[i])) text += typeof part === "number" ? at[part] : part;
       haystacks[i] = text.toLowerCase();
@@ -613,7 +626,7 @@ async function drawFinding(pane, i) {
   reveal(pane);
   pane.scrollTop = 0;
   await details.ready;
-  const { evidence, reasons, fix } = detailOf(item);
+  const { evidence, reasons, fix, declarations } = detailOf(item);
   const parts = [];
   if (item.waiver) {
     parts.push(el("h4", null, "Waived"), el("p", null, bdi(item.waiver.reason)),
@@ -632,6 +645,10 @@ async function drawFinding(pane, i) {
         copyable(el("pre", null, el("code", null, item.rule.terraform)), item.rule.terraform, "the Terraform lines"));
     }
   }
+  if (declarations.length) parts.push(el("h4", null, "In Terraform"), declaredAt(declarations));
+  if (item.rule.traffic && item.resource < data.total) {
+    parts.push(el("p", null, el("a", { href: clusterLink(item.resource) }, "The way of one packet, and every packet that is denied")));
+  }
   parts.push(el("h4", null, "Observed"), evidenceTable(evidence),
     el("h4", null, "Asset"), copyable(el("code", null, bdi(item.name)), item.name, "the full asset name"),
     el("p", { class: "dim" }, item.type, consoleLink(item)),
@@ -639,6 +656,18 @@ async function drawFinding(pane, i) {
       item.baseline ? ` · ${item.baseline} since the baseline` : ""),
     el("p", { class: "dim" }, "Fingerprint ", el("code", null, item.fingerprint)));
   body.replaceChildren(...parts.filter(Boolean));
+}
+
+const CERTAINTY = {
+  state: "", configuration: "", plan: "in the plan", candidate: "perhaps: several blocks may declare it, or what it is called is not known",
+};
+
+/** The blocks that declare a resource, or may, each with the change that mends the finding. */
+function declaredAt(declarations) {
+  return el("ul", { class: "which" }, ...declarations.map((one) => el("li", { class: "declared" },
+    one.file ? el("code", null, bdi(`${one.file}:${one.start_line}`)) : null, " ", bdi(one.address), one.action ? ` (${one.action})` : "",
+    CERTAINTY[one.certainty] ? el("span", { class: "dim" }, ` ${CERTAINTY[one.certainty]}`) : null,
+    one.fix ? copyable(el("pre", { class: "diff" }, el("code", null, one.fix)), one.fix, "the change") : null)));
 }
 
 /** A warning beside the command that turns visibility on, for a cluster that would break by it, or might. */
@@ -795,6 +824,7 @@ function pairs(entries) {
 }
 
 const DRAW_FACT = {
+  traffic: (fact, item) => drawTraffic(fact, item),
   visibility: (fact) => [pairs([["State", known(fact.state)], ["Decided by", known(fact.basis)], ["Mechanism", known(fact.mechanism)]])],
   versions: (fact) => [pairs([
     ["Control plane", known(fact.control_plane)],
@@ -825,7 +855,8 @@ const DRAW_FACT = {
       subnet.enabled === null ? known(null) : subnet.enabled ? "on" : "off",
       ...(subnet.enabled ? [known(subnet.sampling), known(subnet.metadata), known(subnet.aggregation), subnet.filter === "" ? "none" : known(subnet.filter)] : ["–", "–", "–", "–"])]))]),
   network: (fact) => [pairs([["VPC network", known(fact.network)], ["Project", known(fact.project)],
-    ["Shared VPC", yesNo(fact.shared)], ["MTU", fact.mtu === null ? known(null) : `${fact.mtu} bytes`]])],
+    ["Shared VPC", yesNo(fact.shared)], ["MTU", fact.mtu === null ? known(null) : `${fact.mtu} bytes`],
+    ["Network policies come", fact.enforcement_order === null ? known(null) : fact.enforcement_order === "BEFORE_CLASSIC_FIREWALL" ? "before the VPC rules" : "after the VPC rules"]])],
   windows: (fact) => [pairs([["Node pools", listOf(fact.pools)]])],
 };
 
@@ -852,11 +883,15 @@ async function drawCluster(page, i) {
   reveal(page);
   await details.ready;
   const parts = [clusterFindings(item)];
+  const declared = details.header.declared[i];
+  if (declared !== undefined) {
+    parts.push(el("div", { class: "part" }, el("h4", null, "In Terraform"), declaredAt(JSON.parse(expand(details.lines[declared], item.at)))));
+  }
   const evidence = [];
   for (const [name, title] of Object.entries(FACT_TITLES)) {
     const fact = factOf(item, name);
     if (!fact) continue;
-    parts.push(el("div", { class: "part" }, el("h4", null, title), ...DRAW_FACT[name](fact).filter(Boolean), unknowns(fact.unknowns)));
+    parts.push(el("div", { class: "part" }, el("h4", null, title), ...DRAW_FACT[name](fact, item).filter(Boolean), unknowns(fact.unknowns)));
     evidence.push(...fact.evidence);
   }
   if (!evidence.length) parts.push(el("p", null, "The inventory holds no data for this cluster, so no fact about it is known."));
@@ -866,8 +901,11 @@ async function drawCluster(page, i) {
 
 function unknowns(entries) {
   if (!entries.length) return "";
-  return el("ul", { class: "unknowns" }, ...entries.map(({ path, reason, hint }) => el("li", null,
-    el("span", { class: "state state-unknown" }, mark("?"), " unknown "), el("code", null, path), " ", bdi(reason),
+  // What the same step settles stands together, with that step said once.
+  const steps = new Map();
+  for (const { path, reason, hint } of entries) steps.set(hint, [...(steps.get(hint) || []), [path, reason]]);
+  return el("ul", { class: "unknowns" }, ...[...steps].map(([hint, told]) => el("li", null,
+    ...told.map(([path, reason]) => el("div", null, el("span", { class: "state state-unknown" }, mark("?"), " unknown "), el("code", null, path), " ", bdi(reason))),
     hint ? copyable(el("pre", null, el("code", null, hint)), hint, "what would settle it") : null)));
 }
 
@@ -896,6 +934,174 @@ function clusterRules(item) {
   }
   return el("div", { class: "part" }, el("h4", null, "Every rule"),
     rows.length ? table("Verdicts by rule", ["Rule", "Verdict", "In words"], rows) : el("p", { class: "dim" }, "No rule was judged for this cluster."));
+}
+
+// ---- the firewall analysis
+
+const STAGES = {
+  hierarchical: "Organization and folder policies",
+  system: "System policies of the region",
+  vpc: "VPC firewall rules",
+  network_global: "Global network policies",
+  network_regional: "Regional network policies",
+  implied: "Implied rule",
+};
+const STATE_MARKS = { allowed: "✓", denied: "✕", partial: "◐", undecided: "?", unknown: "?" };
+const VERDICTS = {
+  allowed: "every packet is allowed", denied: "every packet is denied", partial: "some packets are denied",
+  unknown: "nothing is denied for certain, and some packets cannot be decided",
+};
+
+/** The stages in the order in which the network asks them; those whose order is not known, together. */
+function stagesOf(order) {
+  const middle = order === "BEFORE_CLASSIC_FIREWALL" ? [["network_global"], ["network_regional"], ["vpc"]]
+    : order === "AFTER_CLASSIC_FIREWALL" ? [["vpc"], ["network_global"], ["network_regional"]]
+      : [["vpc", "network_global", "network_regional"]];
+  return [["hierarchical"], ["system"], ...middle, ["implied"]];
+}
+
+const stageName = (kinds) => (kinds.length > 1 ? "VPC rules and network policies, order unknown" : STAGES[kinds[0]]);
+const ruleName = (rule) => (rule.priority === null ? rule.rule : `${rule.rule}, priority ${rule.priority}`);
+
+/** What each stage of one direction does to the packet: [name, state, words]. */
+function stations(side, stages) {
+  if (side === null) return [["No single packet can stand for this direction", "dim", ""]];
+  if (side.state === "allowed") return [["Every stage lets this packet pass", "allowed", ""]];
+  const rules = side.state === "denied" ? [side.by] : side.candidates;
+  const places = rules.map((rule) => stages.findIndex((kinds) => kinds.includes(rule.stage)));
+  const last = Math.max(...places);
+  return stages.map((kinds, at) => {
+    const mine = rules.filter((_, i) => places[i] === at);
+    const more = mine.length > 1 ? ` and ${number(mine.length - 1)} more` : "";
+    if (!mine.length) return [stageName(kinds), at > last ? "dim" : "next", at > last ? "not reached" : "does not decide"];
+    if (side.state === "denied") return [stageName(kinds), "denied", `denied by ${ruleName(mine[0])}`];
+    return [stageName(kinds), "undecided", `may decide: ${ruleName(mine[0])}${more}`];
+  });
+}
+
+function svg(tag, attributes, ...children) {
+  const node = document.createElementNS("http://www.w3.org/2000/svg", tag);
+  for (const [name, value] of Object.entries(attributes)) node.setAttribute(name, value);
+  node.append(...children);
+  return node;
+}
+
+const clipped = (text, most) => (text.length > most ? `${text.slice(0, most - 1)}…` : text);
+
+/** One packet's way: Pod, egress stages, VPC, ingress stages, Pod. Side by side, or in one column where it is narrow. */
+function drawPath(path, order, packet) {
+  const stages = stagesOf(order);
+  const stopped = path.egress && path.egress.state === "denied";
+  const lanes = [
+    { title: "Egress, at the sender's node", from: `Pod ${packet.source}`, to: "VPC network", rows: stations(path.egress, stages) },
+    { title: `Ingress, at the receiver's node${stopped ? " (never reached; by itself:)" : ""}`, from: "VPC network", to: `Pod ${packet.destination}`, rows: stations(path.ingress, stages) },
+  ];
+  const narrow = matchMedia("(max-width: 48rem)").matches;
+  const [width, step, top] = [narrow ? 350 : 430, 42, 26];
+  const heights = lanes.map(({ rows }) => top + step * (rows.length + 2));
+  const height = narrow ? heights[0] + heights[1] + 8 : Math.max(...heights);
+  const total = narrow ? width : 2 * width + 20;
+  const said = [];
+  const picture = svg("svg", { class: "path", viewBox: `0 0 ${total} ${height}`, role: "img", width: total, height });
+  lanes.forEach((lane, k) => {
+    const x = narrow ? 0 : k * (width + 20);
+    const y = narrow ? k * (heights[0] + 8) : 0;
+    const most = Math.floor((width - 34) / 7.4); // characters, of the bold words of the stage that decides
+    const rows = [[lane.from, "end", ""], ...lane.rows, [lane.to, "end", ""]];
+    const cut = lane.rows.findIndex(([, state]) => state === "denied");
+    const group = svg("g", { transform: `translate(${x} ${y})`, class: stopped && k ? "faded" : "" },
+      svg("text", { x: 0, y: 12, class: "lane" }, clipped(lane.title, most + 4)));
+    rows.forEach(([name, state, words], i) => {
+      const cy = top + step * i + 12;
+      if (i + 1 < rows.length) {
+        const beyond = cut >= 0 && i > cut;
+        group.append(svg("line", { x1: 11, x2: 11, y1: cy + 11, y2: cy + step - 11, class: beyond ? "rail cut" : "rail" }));
+      }
+      group.append(state === "denied" || state === "end" ? svg("rect", { x: 1, y: cy - 10, width: 20, height: 20, class: `stop stop-${state}` })
+        : svg("circle", { cx: 11, cy, r: state === "next" || state === "dim" ? 5 : 10, class: `stop stop-${state}` }));
+      if (STATE_MARKS[state]) group.append(svg("text", { x: 11, y: cy + 4, class: "glyph" }, STATE_MARKS[state]));
+      group.append(svg("text", { x: 32, y: words ? cy - 2 : cy + 4, class: `name name-${state}` }, clipped(name, most)));
+      if (words) group.append(svg("text", { x: 32, y: cy + 13, class: `words words-${state}` }, svg("title", {}, words), clipped(words, most)));
+      if (state !== "end") said.push(`${k ? "ingress" : "egress"}: ${name}${words ? ` ${words}` : ""}`);
+    });
+    picture.append(group);
+  });
+  picture.setAttribute("aria-label", `From Pod ${packet.source} to Pod ${packet.destination}; ${said.join("; ")}.`);
+  return picture;
+}
+
+function witnessOf(row) {
+  if (!row.witness) return null;
+  const [from, source, to, destination, protocol, port, sourcePool, destinationPool] = row.witness;
+  const end = (range, cut, rest) => range.slice(0, range.length - cut) + rest;
+  return { source: end(row.source, from, source), destination: end(row.destination, to, destination), protocol, port, sourcePool, destinationPool };
+}
+
+const packetText = (packet) => `${packet.protocol}${packet.port === null ? "" : `:${packet.port}`} from ${packet.source} (${packet.sourcePool}) to ${packet.destination} (${packet.destinationPool})`;
+
+function decider(rule) {
+  return el("div", null, el("strong", null, bdi(rule.rule)), ` ${rule.action || ""}`,
+    el("div", { class: "dim" }, STAGES[rule.stage], rule.priority === null ? "" : `, priority ${rule.priority}`,
+      ...(rule.asset ? [el("br"), bdi(rule.asset)] : [])));
+}
+
+/** The packets of a set; `label` says which, and whether they are denied. */
+function packetsTable(label, found) {
+  const rows = found.rows.map((row) => {
+    const packet = witnessOf(row);
+    return [
+      row.direction,
+      el("span", null, el("code", null, bdi(row.source)), " → ", el("code", null, bdi(row.destination)),
+        el("div", { class: "dim" }, listOf(row.source_pools), ...(row.destination_pools ? [" → ", listOf(row.destination_pools)] : []))),
+      el("div", null, ...row.layer4.map(([protocols, ports, more]) => el("div", null, protocols, ports ? ` ${ports}` : "", more ? ` and ${counted(more, "more range")}` : ""))),
+      el("div", null, ...(row.by ? [row.by] : row.candidates).map(decider),
+        row.more_candidates ? dim(`and ${number(row.more_candidates)} more`) : "", row.benign ? el("div", { class: "dim" }, "harmless: ", bdi(row.benign)) : ""),
+      packet ? bdi(packetText(packet)) : dim("only from an address to itself"),
+    ];
+  });
+  return el("div", { class: "packets" }, el("h5", null, label), table(label, ["Direction", "From → to", "Packets", label.startsWith("Denied") ? "Decided by" : "May be decided by", "For example"], rows),
+    found.more ? el("p", { class: "dim" }, `${counted(found.more, "more row")} in the JSON report.`) : null);
+}
+
+function drawScope(title, scope, order) {
+  const verdict = el("p", null, el("strong", null, title, ": "), el("span", { class: `traffic-${scope.verdict}` }, mark(STATE_MARKS[scope.verdict]), ` ${VERDICTS[scope.verdict]}`),
+    el("span", { class: "dim" }, ` · ${Object.entries(scope.by_protocol).map(([protocol, found]) => `${protocol} ${found}`).join(", ")}`));
+  const parts = [verdict];
+  const inside = title[0].toLowerCase() + title.slice(1);
+  const packet = scope.path && witnessOf(scope.path);
+  if (packet) {
+    const kind = scope.path.benign ? `For example ${packetText(packet)}; harmless: ${scope.path.benign}.` : `For example ${packetText(packet)}:`;
+    parts.push(el("p", { class: "dim" }, bdi(kind)), el("div", { class: "scroll", tabindex: "0", role: "group", "aria-label": "The way of one packet" }, drawPath(scope.path, order, packet)));
+  }
+  if (scope.denied) parts.push(packetsTable(`Denied ${inside}`, scope.denied));
+  if (scope.undecided) parts.push(packetsTable(`Cannot be decided ${inside}`, scope.undecided));
+  return parts;
+}
+
+function repairOf(repair) {
+  return el("div", { class: "repair" }, el("p", null, bdi(repair.text)), repair.owner ? el("p", { class: "dim" }, "To be made by ", bdi(repair.owner)) : null,
+    repair.command ? command(repair.command) : repair.command === null ? el("p", { class: "dim" }, "The command is too long for this page; it is in the JSON report.") : null,
+    repair.terraform ? el("details", null, el("summary", null, "Terraform"), copyable(el("pre", null, el("code", null, repair.terraform)), repair.terraform, "the Terraform block")) : null);
+}
+
+function drawTraffic(fact, item) {
+  const network = factOf(item, "network");
+  const order = network && network.enforcement_order;
+  const parts = drawScope("Between two Pods of one node", fact.same_node, order);
+  const repairs = [...fact.same_node.repairs];
+  let more = fact.same_node.more_repairs;
+  if (fact.any_node) {
+    parts.push(...drawScope("Between any two nodes", fact.any_node, order));
+    repairs.push(...fact.any_node.repairs.filter((one) => !repairs.some((held) => held.text === one.text && held.command === one.command)));
+    more = Math.max(more, fact.any_node.more_repairs);
+  } else {
+    parts.push(el("p", { class: "dim" }, "The same holds between any two nodes of the cluster."));
+  }
+  if (repairs.length) {
+    parts.push(el("h5", null, "Smallest repair"), el("p", { class: "dim" }, "Each permits exactly the packets that are denied above, and nothing else."), ...repairs.map(repairOf));
+    if (more) parts.push(el("p", { class: "dim" }, `${counted(more, "more repair")} in the JSON report.`));
+  }
+  return parts;
 }
 
 // ---- printing

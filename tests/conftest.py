@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
+from tests.reporting.sarif_files import check_everything_written
+
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
 SNAPSHOTS = Path(__file__).parent / "snapshots"
 
@@ -46,6 +48,14 @@ def snapshot(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
         assert produced == path.read_bytes()
 
     return check
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _every_sarif_file_is_acceptable() -> Iterator[None]:
+    """Whatever test writes a SARIF file: both schemas and GitHub's rules accept it, or the test fails."""
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        check_everything_written(monkeypatch)
+        yield
 
 
 @pytest.hookimpl(trylast=True)

@@ -6,8 +6,10 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import jsonschema
 import pytest
 
 from auditor import __version__
@@ -16,7 +18,6 @@ from auditor.reporting import FORMATS as RENDERERS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 NOW = ("--now", "2026-11-22T12:00:00Z")
 
@@ -206,6 +207,15 @@ def test_a_malformed_line_is_a_gap_and_with_strict_an_error(run: Callable[..., R
         (("scan", "demo", "--fail-on", "bad"), "bad"),
         (("rules", "show", "no-such-rule"), "no-such-rule"),
         (("check-sarif", "none.sarif"), "none.sarif"),
+        (("check-sarif", "."), ".sarif"),
+        (("scan", "demo", "--sarif-shards", "2"), "--output sarif=PATH"),
+        (("scan", "demo", "--output", "sarif=a.sarif", "--sarif-shards", "21"), "2<=x<=20"),
+        (("scan", "demo", "--output", "sarif=-", "--sarif-shards", "2"), ".sarif"),
+        (("scan", "demo", "--sarif-incomplete", "skip"), "--output sarif=PATH"),
+        (
+            ("scan", "demo", "--output", "sarif=a.sarif", "--sarif-incomplete", "refuse"),
+            "would be incomplete",
+        ),
         (("nonsense",), "nonsense"),
     ],
 )
@@ -317,3 +327,198 @@ def test_check_sarif_tells_good_from_bad(run: Callable[..., Run], tmp_path: Path
     assert done.code == 1
     assert "/runs/0/results/0" in done.out
     assert "remedy: " in done.out
+
+
+def test_a_scan_is_compared_with_its_own_report_of_any_form(run: Callable[..., Run], tmp_path: Path) -> None:
+    for form in ("json", "ndjson", "sarif-full"):
+        run("scan", "demo", "--quiet", "--output", f"{form}=then", *NOW)
+        done = run("scan", "demo", "--baseline", "then", *NOW)
+        assert done.code == 1
+        assert " 0 new, " in done.out
+        assert " 0 gone." in done.out
+        assert run("scan", "demo", "--baseline", "then", "--fail-on-new", *NOW).code == 3
+
+
+def test_only_what_is_new_or_worse_fails_where_that_is_asked_for(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    only = ("--rule", "intranode-visibility-disabled", "--allow-unknown")
+    waived = ("--waivers", "waivers.yaml")
+    (tmp_path / "waivers.yaml").write_text(
+        "waivers: [{rule: intranode-visibility-disabled, resource: '*', reason: r, owner: o, "
+        "expires: 2026-12-01}]"
+    )
+    run("scan", "demo", "--quiet", "--output", "json=then", *only, *waived, *NOW)
+    new = ("--baseline", "then", "--fail-on-new")
+    assert run("scan", "demo", *new, *only, *waived, *NOW).code == 0
+    assert run("scan", "demo", *new, *only, *waived, "--now", "2027-01-01").code == 1
+
+
+def test_a_baseline_that_is_none_stops_the_scan(run: Callable[..., Run], tmp_path: Path) -> None:
+    (tmp_path / "then").write_text("{}")
+    done = run("scan", "demo", "--baseline", "then", "--output", "json=now", *NOW)
+    assert done.code == 2
+    assert "error: then: is no report" in done.err
+    assert "hint: " in done.err
+    assert not (tmp_path / "now").exists()
+    assert run("scan", "demo", "--fail-on-new").code == 2
+
+
+def test_a_report_with_a_baseline_follows_the_schema_and_names_what_it_cannot_tell(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text())
+    run("scan", "demo", "--quiet", "--output", "json=then", *NOW)
+    done = run(
+        "scan", "demo", "--rule", "flow-logs-disabled", "--baseline", "then", "--output", "json=-", *NOW
+    )
+    document = json.loads(done.out)
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert {one["state"] for one in document["baseline"]["unsettled"]} == {"rule_gone"}
+    assert "of rules not evaluated now" in done.err
+    assert document["baseline"]["absent"] == 0
+
+
+def test_check_sarif_takes_a_folder_and_looks_at_its_files_together(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    shards = ("--output", "sarif=out/r.sarif", "--sarif-shards", "3", "--sarif-incomplete", "write")
+    run("scan", "demo", "--quiet", *shards)
+    done = run("check-sarif", "out")
+    assert done.code == 0
+    assert done.out.count("would accept it") == 3
+    (tmp_path / "out/again.sarif").write_bytes((tmp_path / "out/r.shard-02.sarif").read_bytes())
+    done = run("check-sarif", "out")
+    assert done.code == 1
+    assert "duplicate-category" in done.out
+    assert "would not take these files together" in done.out
+
+
+def test_check_sarif_tells_what_github_hides_or_shows_unasked(run: Callable[..., Run]) -> None:
+    run("scan", "demo", "--quiet", "--output", "sarif-full=full.sarif")
+    done = run("check-sarif", "full.sarif")
+    assert done.code == 0
+    assert "note: /runs/0/results: " in done.out
+    assert "opens an alert for each" in done.out
+
+
+def test_shards_that_would_close_alerts_wrongly_are_refused(run: Callable[..., Run], tmp_path: Path) -> None:
+    outputs = ("--output", "json=r.json", "--output", "sarif=r.sarif", "--sarif-shards", "4")
+    done = run("scan", "demo", *outputs)
+    assert done.code == 2
+    assert "would be incomplete" in done.err
+    assert "shard-01: " in done.err
+    assert "--sarif-incomplete" in done.err
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_shards_that_are_left_out_are_named(run: Callable[..., Run], tmp_path: Path) -> None:
+    shards = ("--output", "sarif=r.sarif", "--sarif-shards", "4", "--sarif-incomplete", "skip")
+    done = run("scan", "demo", "--quiet", *shards)
+    assert done.code == 1
+    assert done.err.count("was left out, so that its alerts stay as they are") == 4
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_summary_says_how_many_results_a_sarif_file_has(run: Callable[..., Run]) -> None:
+    assert " results)" in run("scan", "demo", "--output", "sarif=r.sarif", *NOW).out
+
+
+DENY_WEB = {
+    "name": "//compute.googleapis.com/projects/mrd-net-prod/global/firewalls/deny-web",
+    "assetType": "compute.googleapis.com/Firewall",
+    "resource": {
+        "version": "v1",
+        "data": {
+            "name": "deny-web",
+            "network": "https://www.googleapis.com/compute/v1/projects/mrd-net-prod/global/networks/prod-vpc",
+            "direction": "EGRESS",
+            "priority": 500,
+            "denied": [{"IPProtocol": "tcp", "ports": ["8080"]}],
+            "destinationRanges": ["10.0.0.0/8"],
+        },
+    },
+}
+
+
+@pytest.fixture
+def two_reports(run: Callable[..., Run], tmp_path: Path) -> None:
+    """The demo, and the demo with a firewall rule more."""
+    (tmp_path / "extra.json").write_text(json.dumps([DENY_WEB]))
+    run("scan", "demo", "--quiet", "--output", "json=old.json", *NOW)
+    run("scan", "demo", "extra.json", "--quiet", "--output", "json=new.json", *NOW)
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_a_rule_more_shows_as_packets_newly_denied(run: Callable[..., Run], tmp_path: Path) -> None:
+    done = run("diff", "old.json", "new.json", "--output", "json=diff.json", "--output", "markdown=diff.md")
+    assert done.code == 1
+    assert "ready -> blocked" in done.out
+    assert (
+        "newly denied: egress tcp:8080 10.68.0.0/16 -> 10.68.0.0/16, were allowed; denied by deny-web"
+        in done.out
+    )
+    assert "| worse |" in (tmp_path / "diff.md").read_text()
+    document = json.loads((tmp_path / "diff.json").read_text())
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "diff.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    for change in document["traffic"]:
+        assert change["newly_permitted"] == []
+        assert {(box["protocol"], box["ports"], box["was"]) for box in change["newly_denied"]} == {
+            ("tcp", "8080", "allowed")
+        }
+        assert all(box["decided_by"]["rule"] == "deny-web" for box in change["newly_denied"])
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_the_way_back_permits_the_same_packets(run: Callable[..., Run]) -> None:
+    def packets(old: str, new: str, name: str) -> list[object]:
+        document = json.loads(run("diff", old, new, "--output", "json=-").out)
+        return [
+            (change["cluster"]["name"], change["scope"], box["source"], box["destination"], box["ports"])
+            for change in document["traffic"]
+            for box in change[name]
+        ]
+
+    denied = packets("old.json", "new.json", "newly_denied")
+    assert denied
+    assert packets("new.json", "old.json", "newly_permitted") == denied
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_the_exit_code_of_a_comparison_says_whether_anything_got_worse(run: Callable[..., Run]) -> None:
+    assert run("diff", "old.json", "old.json").code == 0
+    assert run("diff", "old.json", "new.json", "--quiet").code == 1
+    assert run("diff", "old.json", "none.json").code == 2
+    run("scan", "demo", "--quiet", "--rule", "flow-logs-disabled", "--output", "json=part.json", *NOW)
+    done = run("diff", "old.json", "part.json")
+    assert done.code == 3
+    assert "cannot be told any more" in done.out
+    assert run("diff", "old.json", "new.json", "--output", "html=x").code == 2
+
+
+@pytest.mark.usefixtures("two_reports")
+def test_scans_are_recorded_and_told(run: Callable[..., Run], tmp_path: Path) -> None:
+    assert run("scan", "demo", "--quiet", "--history", "h", *NOW).code == 1
+    done = run("scan", "demo", "extra.json", "--history", "h", "--output", "json=-", *NOW)
+    document = json.loads(done.out)
+    schema = json.loads((Path(__file__).parent.parent / "docs" / "report.schema.json").read_text())
+    jsonschema.Draft202012Validator(schema).validate(document)
+    assert document["history"][-1]["verdicts"] == document["summary"]
+    told = run("history", "h")
+    assert told.code == 0
+    assert told.out.startswith("2 scans:")
+    scans = json.loads(run("history", "h", "--format", "json").out)["scans"]
+    assert [one["time"] for one in scans] == ["2026-11-20T02:00:00Z"] * 2
+    assert run("history", "none").code == 2
+
+
+def test_a_history_that_is_none_stops_the_scan_and_stays_as_it_is(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    (tmp_path / "h").write_text("precious")
+    done = run("scan", "demo", "--history", "h", "--output", "json=now", *NOW)
+    assert done.code == 2
+    assert "error: h: is no history of gke-auditor" in done.err
+    assert (tmp_path / "h").read_text() == "precious"
+    assert not (tmp_path / "now").exists()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import marshal
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -14,6 +15,7 @@ from auditor.engine.load import FAILS_LOWERED, PASSES, parameters_of
 from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
 from auditor.engine.reads import Reads
 from auditor.engine.result import Remediation, Result, Severity, Verdict
+from auditor.model import deferred
 from auditor.model.evidence import Evidence
 from auditor.model.names import last
 
@@ -29,8 +31,8 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Json
     from auditor.model.facts import ClusterFacts, NetworkFacts
 
-RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPECIFIED"))
-"""The states in which a cluster is judged; an absent state is STATUS_UNSPECIFIED and counts as running."""
+RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", ""))
+"""The states in which a cluster is judged; an absent state counts as running, and so does an empty one."""
 
 FINGERPRINT: Final = "gke-auditor/finding/v1"
 
@@ -65,10 +67,12 @@ class Judge:
     ) -> None:
         groups: dict[Kind, list[_Group]] = {"cluster": [], "network": []}
         rules: list[Rule] = []
+        digests: dict[str, str] = {}
         for pack in packs:
             values = parameters_of(pack, parameters or {})
             chosen = [one for one in pack.rules if only is None or one.rule.id in only]
             rules += [one.rule for one in chosen]
+            digests |= {one.rule.id: _digest(one.rule, values) for one in chosen}
             for kind, made in groups.items():
                 ready = [
                     _Ready(
@@ -83,6 +87,8 @@ class Judge:
                 if ready:
                     made.append(_Group(pack.environments[kind], values, ready))
         self.rules: tuple[Rule, ...] = tuple(sorted(rules, key=lambda one: one.id))
+        self.digests: dict[str, str] = digests
+        """By rule id, what decides its verdicts, digested: verdicts of equal digests may be compared."""
         self._groups = groups
 
     def cluster(
@@ -120,6 +126,24 @@ class Judge:
 def _same(reasons: tuple[str, ...]) -> tuple[str, ...]:
     # One object for equal reasons: many resources lack the same.
     return reasons
+
+
+def _digest(rule: Rule, parameters: Mapping[str, Json]) -> str:
+    """`sha256:` and the digest of what a rule applies to, its checks, and the parameters that they name.
+
+    Wording, severity and advice are left out: to change them changes no verdict.
+    """
+    deciding = {
+        "applies_to": {"kind": rule.applies_to.kind, "when": rule.applies_to.when},
+        "checks": [
+            {"expect": one.expect, "each": one.each, "as": one.as_, "subject": one.subject, "when": one.when}
+            for one in rule.checks
+        ],
+    }
+    text = json.dumps(deciding, sort_keys=True)
+    named = {name: value for name, value in parameters.items() if name in text}
+    whole = text + json.dumps(named, sort_keys=True, default=str)
+    return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def fingerprint(rule: str, resource: str, subject: str | None) -> str:
@@ -668,13 +692,26 @@ def _why_missing(path: str, about: _Subject) -> Iterator[str]:
         yield f"{unknown.reason} — {unknown.hint}"
     if unknowns:
         return
-    if root == "cluster":
+    planned = _deferred(about.raw, field_path) if root == "cluster" else None
+    if planned is not None:
+        yield f"`{field_path}` is {planned} — {deferred.HINT}."
+    elif root == "cluster":
         yield (
             f"`{field_path}` is missing from the cluster's data, or is not in its proper form — "
             "list or export the assets again with `--content-type=resource`."
         )
     else:
         yield f"`{path}` is not known."
+
+
+def _deferred(raw: Mapping[str, Json], path: str) -> str | None:
+    # What a Terraform plan leaves open at a path of the cluster's data, or above or below it.
+    found: Any = raw
+    for step in path.replace("[]", "").split("."):
+        if not isinstance(found, dict):
+            break
+        found = found.get(step)
+    return deferred.within(found)
 
 
 def _related(one: str, other: str) -> bool:

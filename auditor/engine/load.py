@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import re
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -144,6 +145,24 @@ def find_packs(folder: Traversable | FilePath) -> list[Traversable | FilePath]:
             f"there is no `{PACK_FILE}` in this folder", hint="see docs/writing-rules.md", place=str(folder)
         )
     return packs
+
+
+def find_packs_of(paths: Iterable[FilePath]) -> list[Traversable | FilePath]:
+    """The packs that paths mean, each once: of a folder as `find_packs` has it, of a file the one it is in.
+
+    Raises RuleError for a path that means none.
+    """
+    found: dict[str, Traversable | FilePath] = {}
+    for path in paths:
+        if path.is_file() and not (path.parent / PACK_FILE).is_file():
+            raise RuleError(
+                "the file belongs to no rule pack",
+                hint=f"there is no `{PACK_FILE}` beside it; see docs/writing-rules.md",
+                place=str(path),
+            )
+        for pack in [path.parent] if path.is_file() else find_packs(path):
+            found.setdefault(os.path.realpath(str(pack)), pack)
+    return list(found.values())
 
 
 def error_of(problems: list[Problem]) -> RuleError:

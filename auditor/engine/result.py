@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
@@ -13,7 +13,9 @@ if TYPE_CHECKING:
 
     from auditor.engine.rule import Rule
     from auditor.engine.waivers import Waiver
+    from auditor.model.declaration import Declaration
     from auditor.model.evidence import Evidence
+    from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, Readiness
     from auditor.model.inventory import Gap
 
@@ -79,7 +81,8 @@ class Result:
     `subject` is the part of the resource it is about (a node pool, a firewall rule), None for the whole.
     `reasons` say why an `unknown` could not be decided, each ending in what would settle it.
     `waiver` is the accepted risk that covers this failure, `baseline` how it compares with an earlier scan
-    (`new`, `unchanged`, `absent`, None without one).
+    (`new`, `unchanged`, `absent`, None without one). `declarations` are the places in Terraform configuration
+    or plans that declare what it is about: the resource first, then its part, then what it rests on.
     """
 
     rule: str
@@ -94,6 +97,75 @@ class Result:
     fingerprint: str
     waiver: Waiver | None = None
     baseline: str | None = None
+    declarations: tuple[Declaration, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Unsettled:
+    """A finding of the baseline that this scan neither found again nor saw mended.
+
+    `state` is why: `undecided` (the verdict is unknown now), `not_judged` (the cluster does not run now),
+    `not_covered` (the resource is not in an inventory that need not hold it), `rule_changed`, `rule_gone`
+    (the rule was not evaluated). `reason` says it in a sentence.
+    """
+
+    rule: str
+    severity: Severity
+    resource: ResourceRef
+    subject: str | None
+    message: str
+    fingerprint: str
+    state: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What a report was compared with, and what `Result.baseline` cannot say.
+
+    `place` is the file of the baseline; scope, times and digests are its own. `new`, `unchanged` and `absent`
+    count the failures that are not waived. `worse` holds the fingerprints of unchanged findings that have
+    become more severe, or whose waiver has lapsed.
+    """
+
+    place: str
+    scope: str
+    read_time: str | None
+    digest: str
+    tool_version: str
+    rules_digest: str
+    new: int
+    unchanged: int
+    absent: int
+    worse: frozenset[str]
+    unsettled: tuple[Unsettled, ...]
+    rules_added: tuple[str, ...]
+    rules_removed: tuple[str, ...]
+    rules_changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Point:
+    """One recorded scan of a history, for a trend over time.
+
+    `time` is the read time of the inventory (RFC 3339, UTC). `verdicts` and `readiness` count results and
+    clusters, `severities` the findings; `opened`, `fixed` and `gone` count the findings that appeared,
+    were mended, or went with their resource since the scan before it. `unsettled` counts open findings that
+    the scan could not tell about.
+    """
+
+    time: str
+    scope: str
+    tool_version: str
+    clusters: int
+    gaps: int
+    verdicts: Mapping[str, int]
+    severities: Mapping[str, int]
+    readiness: Mapping[str, int]
+    opened: int
+    fixed: int
+    gone: int
+    unsettled: int
 
 
 @quick
@@ -112,6 +184,7 @@ class ClusterReport:
     folder: str
     facts: ClusterFacts | None
     readiness: Readiness
+    declarations: tuple[Declaration, ...] = ()
 
 
 @quick
@@ -124,13 +197,15 @@ class WaiverNote:
     waiver: Waiver | None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Report:
     """Every result of an audit, and the header that says what was read, with what, and when.
 
     `now` is the time that decided about waivers (RFC 3339, UTC), `read_time` the inventory's own.
-    `results` are sorted by resource name, rule, subject. `rules` are the rules that were evaluated.
+    `results` are sorted by resource name, rule, subject. `rules` are the rules that were evaluated,
+    `rule_digests` has what decides each one's verdicts, digested, by id. `extents` says by asset type where
+    every asset was read. `comparison` is there with a baseline, `history` has the recorded scans up to this
+    one, oldest first, if the scan is recorded.
     """
 
     tool_version: str
@@ -148,6 +223,10 @@ class Report:
     results: tuple[Result, ...]
     summary: Mapping[str, int]
     waiver_notes: tuple[WaiverNote, ...]
+    rule_digests: Mapping[str, str] = field(default_factory=dict)
+    extents: Mapping[str, Extent] = field(default_factory=dict)
+    comparison: Comparison | None = None
+    history: tuple[Point, ...] = ()
 
     @property
     def findings(self) -> tuple[Result, ...]:

@@ -15,7 +15,7 @@ from auditor.engine.result import Verdict, WaiverNote
 from auditor.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from auditor.engine.document import Document
     from auditor.engine.result import Result
@@ -156,6 +156,37 @@ def _entry(document: Document, number: int, entry: Json, names: dict[str, str]) 
         owner=text["owner"],
         expires=expires,
         subject=text.get("subject"),
+        place=place,
+    )
+
+
+def from_parts(parts: Mapping[str, str], names: Mapping[str, str], place: str) -> Waiver | str:
+    """A waiver that is written elsewhere than in a waivers file, about whatever is there.
+
+    Its parts are rule, reason, owner, expires and perhaps subject; what is wrong with them is returned as
+    text. `names` are rule ids by id and alias.
+    """
+    allowed = tuple(key for key in _ALLOWED if key != "resource")
+    for key in parts:
+        if key not in allowed:
+            return f"{place}: the key `{key}` is unknown; there are: {', '.join(allowed)}"
+    for key in allowed:
+        if key != "subject" and not parts.get(key, "").strip():
+            return f"{place}: the key `{key}` is missing"
+    if parts["rule"] not in names:
+        close = get_close_matches(parts["rule"], list(names), n=1)
+        hint = f"; did you mean `{close[0]}`?" if close else ""
+        return f"{place}: there is no rule `{parts['rule']}`{hint}"
+    expires = _day(parts["expires"])
+    if expires is None:
+        return f"{place}: `{parts['expires']}` is no date; write it like 2027-03-31"
+    return Waiver(
+        rule=names[parts["rule"]],
+        resource="*",
+        reason=parts["reason"],
+        owner=parts["owner"],
+        expires=expires,
+        subject=parts.get("subject") or None,
         place=place,
     )
 

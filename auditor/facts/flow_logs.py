@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.view import texts
+from auditor.facts.view import fault, texts
+from auditor.model import deferred
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import FlowLogs, SubnetFlowLogs
 from auditor.model.names import last, project_of
@@ -33,12 +34,15 @@ def derive(view: ClusterView) -> FlowLogs:
         name, config = pool.name, pool.network
         stated = "" if config is None else view.subnetwork_of(config)
         if stated == "":
-            reason = f"The `networkConfig.subnetwork` of node pool {name} cannot be read."
+            doubt = fault(pool.data.get("networkConfig"), "cannot be read")
+            reason = f"The `networkConfig.subnetwork` of node pool {name} {doubt}."
             return FlowLogs(None, (), (Unknown("flow_logs.subnets", reason, view.hint()),))
         if stated is None:
             if view.subnetwork is None:
+                config_stated = view.network_config.get("subnetwork") if view.network_config else None
                 reason = (
-                    "The cluster does not name its subnetwork by a full path in `networkConfig.subnetwork`."
+                    "The cluster does not name its subnetwork by a full path in `networkConfig.subnetwork`"
+                    f"{'' if (planned := deferred.text_of(config_stated)) is None else f': it is {planned}'}."
                 )
                 return FlowLogs(None, (), (Unknown("flow_logs.subnets", reason, view.hint()),))
             stated = view.subnetwork
@@ -89,7 +93,10 @@ def _subnet(
     enabled: bool | None = logs.enabled is True
     if found.problems and any(one.startswith(("flow logs", "logConfig")) for one in found.problems):
         enabled = None
+        planned = next((one for one in found.problems if deferred.is_about(one)), None)
         reason = f"The flow log settings of {key} are malformed."
+        if planned is not None:
+            reason = f"The flow log settings of {key} are not all known: {planned}."
         unknowns.append(Unknown("flow_logs.subnets[].enabled", reason, view.hint_for(key)))
     else:
         evidence.append(view.index.flow_logs_evidence(found))

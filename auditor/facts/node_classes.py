@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts import commands
-from auditor.facts.view import message, text, texts
+from auditor.facts.view import fault, message, no_network, text, texts
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import NodeClass, NodeClasses
 
@@ -56,11 +56,12 @@ def derive(view: ClusterView) -> NodeClasses:
     unknowns = list(derivation.unknowns)
     network = view.network
     if network is None:
-        reason = "The cluster does not name its network by a full path in `networkConfig.network`."
+        reason = no_network(view)
         unknowns.append(Unknown("node_classes.classes[].network", reason, view.hint()))
     digest = cluster_hash(identifier)
     if digest is None:
-        reason = "The cluster's `id` is absent, and with it the network tag that GKE gives the nodes."
+        doubt = fault(identifier, "is absent")
+        reason = f"The cluster's `id` {doubt}, and with it the network tag that GKE gives the nodes."
         unknowns.append(Unknown("node_classes.classes[].cluster_hash", reason, view.hint()))
     region = view.index.region(view.entry.location)
     cluster = view.entry.short_name
@@ -123,7 +124,9 @@ class _Derivation:
         tags = None if config is None else texts(config, "tags")
         if config is None or tags is None or self.auto_tags is None:
             if self.auto_tags is not None:
-                reason = f"The `config.tags` of node pool {name} cannot be read."
+                stated = pool.data.get("config")
+                stated = stated.get("tags") if isinstance(stated, dict) else stated
+                reason = f"The `config.tags` of node pool {name} {fault(stated, 'cannot be read')}."
                 self.unknowns.append(Unknown("node_classes.classes", reason, self.view.hint()))
             return None
         if self.auto_tags:
@@ -137,7 +140,8 @@ class _Derivation:
         if not account and not pool.data and self.view.autopilot:
             account = self._autopilot_account()
         if account is None:
-            reason = f"The `config.serviceAccount` of node pool {pool.name} cannot be read."
+            doubt = fault(config.get("serviceAccount"), "cannot be read")
+            reason = f"The `config.serviceAccount` of node pool {pool.name} {doubt}."
             self.unknowns.append(Unknown("node_classes.classes[].service_account", reason, self.view.hint()))
             return None
         if account not in ("", "default"):
@@ -177,7 +181,8 @@ class _Derivation:
             tags = message(parent, "resourceManagerTags") if parent is not None else {}
             mapping = None if tags is None else message(tags, "tags")
             if mapping is None:
-                reason = f"The `resourceManagerTags` of node pool {name} cannot be read."
+                stated = parent.get("resourceManagerTags") if parent is not None else None
+                reason = f"The `resourceManagerTags` of node pool {name} {fault(stated, 'cannot be read')}."
                 self._doubt_tags(reason, self.view.hint())
                 return None
             for key, value in mapping.items():

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from auditor.facts.view import integer, message, text, texts
+from auditor.facts.view import fault, integer, message, text, texts
+from auditor.model import deferred
 from auditor.model.cidr import parse
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodRange, Pods, PoolPods, UnresolvedRange
@@ -79,7 +80,8 @@ class _Derivation:
         view = self.view
         allocation = view.allocation
         if allocation is None:
-            self.default_reason = "The cluster's `ipAllocationPolicy` is not an object."
+            doubt = fault(view.data.get("ipAllocationPolicy"), "is not an object")
+            self.default_reason = f"The cluster's `ipAllocationPolicy` {doubt}."
         else:
             self.default_name = text(allocation, "clusterSecondaryRangeName") or ""
             self._find_default(allocation)
@@ -151,6 +153,7 @@ class _Derivation:
         """The default IPv4 range: the field of today, its deprecated twins, or the name looked up."""
         view = self.view
         faults = []
+        planned: str | None = deferred.text_of(allocation.get("clusterSecondaryRangeName"))
         for path, value in (
             ("ipAllocationPolicy.clusterIpv4CidrBlock", allocation.get("clusterIpv4CidrBlock")),
             ("ipAllocationPolicy.clusterIpv4Cidr", allocation.get("clusterIpv4Cidr")),
@@ -163,10 +166,13 @@ class _Derivation:
                 self.default = cidr
                 self.evidence.append(Evidence(view.asset, path, value))
                 return
+            planned = planned or deferred.text_of(value)
             if not _is_mask(value):
                 faults.append(path)
         if self.default_name:
             self.default, self.default_reason = self._look_up(self.default_name, view.subnetwork)
+        elif planned is not None:
+            self.default_reason = f"The cluster's default Pod range is {planned}."
         elif faults:
             self.default_reason = f"The cluster's `{faults[0]}` is not an IPv4 range."
         else:
@@ -178,21 +184,21 @@ class _Derivation:
         names = None if config is None else texts(config, "podRangeNames")
         path = "ipAllocationPolicy.additionalPodRangesConfig"
         if names is None:
-            self._unreadable(path)
+            self._unreadable(path, allocation.get("additionalPodRangesConfig"))
         else:
             self._add_extras(path, names, view.subnetwork)
         configs = allocation.get("additionalIpRangesConfigs")
         if configs is None:
             return
         if not isinstance(configs, list):
-            self._unreadable("ipAllocationPolicy.additionalIpRangesConfigs")
+            self._unreadable("ipAllocationPolicy.additionalIpRangesConfigs", configs)
             return
         for position, one in enumerate(configs):
             path = f"ipAllocationPolicy.additionalIpRangesConfigs[{position}]"
             names = texts(one, "podIpv4RangeNames") if isinstance(one, dict) else None
             subnetwork = view.subnetwork_of(one) if isinstance(one, dict) else None
             if names is None or not subnetwork:
-                self._unreadable(path)
+                self._unreadable(path, configs)
             else:
                 self._add_extras(path, names, subnetwork)
 
@@ -203,15 +209,16 @@ class _Derivation:
             cidr, reason = self._look_up(name, subnetwork)
             self.extras.append(_Extra(name, subnetwork or "", cidr, reason))
 
-    def _unreadable(self, path: str) -> None:
-        self.extras.append(_Extra(path, "", None, f"The cluster's `{path}` is malformed."))
+    def _unreadable(self, path: str, value: Json) -> None:
+        self.extras.append(_Extra(path, "", None, f"The cluster's `{path}` {fault(value, 'is malformed')}."))
 
     def _find_dual_stack(self, allocation: Object) -> None:
         stack = allocation.get("stackType")
         block = allocation.get("subnetIpv6CidrBlock")
         if stack is not None and not isinstance(stack, str):
             self.stack_known = False
-            self._miss("stackType", "", None, "The cluster's `ipAllocationPolicy.stackType` is not a string.")
+            doubt = fault(stack, "is not a string")
+            self._miss("stackType", "", None, f"The cluster's `ipAllocationPolicy.stackType` {doubt}.")
         elif block is not None or (stack and "IPV6" in stack):
             self.dual_stack = True
 
@@ -224,7 +231,8 @@ class _Derivation:
             return None, f"{subnetwork}, which defines the Pod range {name}, is not in the inventory."
         stated = found.secondary_ranges.get(name)
         if stated is None:
-            return None, f"{subnetwork} has no secondary range {name}."
+            planned = next((one for one in found.problems if deferred.is_about(one)), None)
+            return None, planned or f"{subnetwork} has no secondary range {name}."
         cidr = parse(stated)
         if cidr is None or cidr.family != 4:
             return None, f"The secondary range {name} of {subnetwork} is not an IPv4 range."
@@ -237,7 +245,8 @@ class _Derivation:
         view = self.view
         name, config = pool.name, pool.network
         if config is None:
-            reason = f"The `networkConfig` of node pool {name} is not an object."
+            doubt = fault(pool.data.get("networkConfig"), "is not an object")
+            reason = f"The `networkConfig` of node pool {name} {doubt}."
             self._miss(f"node pool {name}", "", name, reason)
             return PoolPods(name, (), self._ipv4_block(pool.data, None), None, resolved=False)
         own = config.get("podIpv4CidrBlock")
@@ -258,8 +267,9 @@ class _Derivation:
             ranges.append(self._use(cidr, f"pool {name}", name))
             if not self.dual_stack and self.stack_known and isinstance(own, str):
                 self.plain[own] = ((cidr.text,), self.used[cidr.text])
-        elif own is not None and own != "" and not _is_mask(own):
-            reason = f"The `networkConfig.podIpv4CidrBlock` of node pool {name} is not an IPv4 range."
+        elif own is not None and own != "" and not _is_mask(own) and not _follows(own, config):
+            doubt = fault(own, "is not an IPv4 range")
+            reason = f"The `networkConfig.podIpv4CidrBlock` of node pool {name} {doubt}."
             self._miss(f"node pool {name}", "", name, reason)
             resolved = False
         else:
@@ -276,6 +286,12 @@ class _Derivation:
                     view.hint(),
                 )
             )
+        constraint = pool.data.get("maxPodsConstraint") or view.data.get("defaultMaxPodsConstraint")
+        if constraint is not None and not _is_stated(constraint):
+            planned = deferred.within(constraint)
+            if planned is not None:
+                reason = f"How many Pods a node of pool {name} may have, and so its block, is {planned}."
+                self._miss(f"node pool {name}", "", name, reason)
         resolved = resolved and self.stack_known and len(self.missing) == missing
         return PoolPods(name, tuple(ranges), self._ipv4_block(pool.data, config), ipv6_block, resolved)
 
@@ -284,7 +300,8 @@ class _Derivation:
         view = self.view
         range_name = text(config, "podRange")
         if range_name is None:
-            reason = f"The `networkConfig.podRange` of node pool {name} is not a string."
+            doubt = fault(config.get("podRange"), "is not a string")
+            reason = f"The `networkConfig.podRange` of node pool {name} {doubt}."
             self._miss(f"node pool {name}", "", name, reason)
             return False
         subnetwork = view.subnetwork if stated is None else stated or None
@@ -388,6 +405,15 @@ def _block_for(most: int, *, doubled: bool) -> int:
     # documentation, 'Configure maximum Pods per node').
     wanted = max(most, _SMALLEST_MAX_PODS) * (2 if doubled else 1)
     return 32 - (wanted - 1).bit_length()
+
+
+def _is_stated(constraint: Json) -> bool:
+    return isinstance(constraint, dict) and constraint.get("maxPodsPerNode").__class__ is int
+
+
+def _follows(own: Json, config: Object) -> bool:
+    """Whether a plan leaves a pool's range open, and states the named range that it will be."""
+    return deferred.text_of(own) is not None and isinstance(config.get("podRange"), str)
 
 
 def _is_mask(value: Json) -> bool:

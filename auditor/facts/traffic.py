@@ -6,6 +6,7 @@ from shlex import quote
 from typing import TYPE_CHECKING
 
 from auditor.firewall.repair import repairs
+from auditor.model import deferred
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
 from auditor.model.inventory import FIREWALL
@@ -13,7 +14,7 @@ from auditor.model.names import canonical, last, project_of
 from auditor.model.traffic import EVERYDAY, Boxes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.facts.index import Index
     from auditor.firewall import Analyzer
@@ -33,7 +34,17 @@ def derive(analyzer: Analyzer, pods: Pods, classes: NodeClasses, shadows: Shadow
     if found.any_node is not found.same_node:
         any_node = _packets(analyzer, pods, classes, found.any_node)
     silent = tuple(Evidence(one.asset, one.switch, observed=False) for one in same_node.unlogged or ())
-    return PodTraffic(same_node, any_node, (*found.evidence, *silent), found.unknowns)
+    return PodTraffic(same_node, any_node, (*found.evidence, *silent), _explained(found.unknowns, classes))
+
+
+def _explained(unknowns: tuple[Unknown, ...], classes: NodeClasses) -> tuple[Unknown, ...]:
+    """The unknowns, and what of a Terraform plan leaves the nodes' network open."""
+    if all(one.network is not None for one in classes.classes or ()):
+        return unknowns
+    planned = (
+        Unknown("traffic", one.reason, one.hint) for one in classes.unknowns if deferred.is_about(one.reason)
+    )
+    return (*unknowns, *planned)
 
 
 def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:
@@ -48,6 +59,8 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         for one in scope.deciders
         if one.logging is False and one.asset is not None
     )
+    # Of a planned rule, logging may be known only after apply.
+    doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
     denied = scope.denied.harmful() if isinstance(scope.denied, Boxes) else []
     changes = repairs(analyzer, pods, classes, scope) if denied else ()
     return PodPackets(
@@ -55,11 +68,19 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         rare_denied=_is_denied(scope.rare),
         everyday_denials=_denials(box for box in denied if box.protocol in EVERYDAY),
         rare_denials=_denials(box for box in denied if box.protocol not in EVERYDAY),
-        unlogged=unlogged if unlogged or scope.verdict != "unknown" else None,
+        unlogged=unlogged if unlogged or (scope.verdict != "unknown" and not doubt) else None,
         repairs=changes,
         repair_commands=tuple(change.command for change in changes if change.command),
+        verdict=None if scope.verdict == "unknown" else scope.verdict,
+        by_protocol=_known(scope.by_protocol),
         analysis=scope,
     )
+
+
+def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, str]:
+    if "unknown" not in by_protocol.values():
+        return by_protocol
+    return {name: verdict for name, verdict in by_protocol.items() if verdict != "unknown"}
 
 
 def _is_denied(verdict: TrafficVerdict) -> bool | None:
@@ -103,9 +124,10 @@ def decider_text(decider: Decider | None) -> str:
         return "a rule that is not known"
     if decider.asset is None:
         return f"the {decider.rule} rule, which nothing overrides"
+    planned = f", planned by {decider.address}" if decider.address else ""
     if decider.stage == "vpc":
         project = project_of(canonical(decider.asset))
-        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project})"
+        return f"{decider.rule} (VPC firewall rule, priority {decider.priority}, project {project}{planned})"
     kind = {
         "hierarchical": "hierarchical firewall policy",
         "system": "system firewall policy",
@@ -113,8 +135,8 @@ def decider_text(decider: Decider | None) -> str:
         "network_regional": "regional network firewall policy",
     }.get(decider.stage, decider.stage)
     # A policy's rule has no name but what its description says.
-    named = f'"{decider.rule}" ' if decider.rule else ""
-    return f"{named}(rule {decider.priority} of the {kind} {last(decider.asset)})"
+    place = f"rule {decider.priority} of the {kind} {last(decider.asset)}{planned}"
+    return f'"{decider.rule}" ({place})' if decider.rule else place
 
 
 def _logging_command(decider: Decider) -> str:

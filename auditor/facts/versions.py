@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from auditor.facts.view import fault
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PoolVersion, Versions
 from auditor.model.versions import parse_version
@@ -47,4 +48,4 @@ def _readable(stated: Json) -> str | None:
 
 
 def _fault(stated: Json) -> str:
-    return "is absent" if stated is None else "is not a GKE version"
+    return "is absent" if stated is None else fault(stated, "is not a GKE version")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from auditor.facts import commands
+from auditor.model import deferred
 
 if TYPE_CHECKING:
     from auditor.facts.index import Index
@@ -51,6 +52,26 @@ def flag(parent: Object, key: str) -> bool | None:
     if value is None:
         return False
     return value if isinstance(value, bool) else None
+
+
+def fault(value: object, otherwise: str) -> str:
+    """What is wrong with a value: a plan that leaves it open, in words, or else what the caller says."""
+    found = deferred.within(value)
+    return otherwise if found is None else f"is {found}"
+
+
+def hint_for(value: object, otherwise: str) -> str:
+    """What settles a value that cannot be read: a new plan, or else what the caller says."""
+    return otherwise if deferred.within(value) is None else deferred.HINT
+
+
+def no_network(view: ClusterView) -> str:
+    """Why it is not known which network a cluster is in."""
+    stated = view.network_config.get("network") if view.network_config else None
+    planned = deferred.text_of(stated)
+    if planned is not None:
+        return f"The cluster's `networkConfig.network` is {planned}."
+    return "The cluster does not name its network by a full path in `networkConfig.network`."
 
 
 def integer(parent: Object, key: str) -> int | None:
@@ -116,7 +137,11 @@ class ClusterView:
         config = data.get("networkConfig")
         self.network_config: Object | None = config if isinstance(config, dict) else None
         self.network_config_problem = (
-            "" if config.__class__ is dict else "is absent" if config is None else "is not an object"
+            ""
+            if config.__class__ is dict
+            else "is absent"
+            if config is None
+            else fault(config, "is not an object")
         )
         self.subnetwork = self.reference(self.network_config, "subnetwork")
         self.network = self.reference(self.network_config, "network")
@@ -146,7 +171,9 @@ class ClusterView:
         return "" if self.subnetwork is None else f"{self.subnetwork.rpartition('/')[0]}/{stated}"
 
     def hint(self) -> str:
-        """The command that shows the cluster as the API has it."""
+        """The command that shows the cluster as the API has it; for one that is planned, what settles it."""
+        if deferred.text_of(self.data.get("id")) is not None:
+            return deferred.HINT
         return commands.describe_cluster(self.entry)
 
     def hint_for(self, subnetwork: str) -> str:
@@ -170,6 +197,9 @@ class ClusterView:
             return None, "The node pools of the cluster are not in the inventory."
         if not isinstance(listed, list):
             return None, "The cluster's `nodePools` is not a list."
+        planned = deferred.text_of(listed)
+        if planned is not None:
+            return None, f"What node pools the cluster has is {planned}."
         pools: list[Pool] = []
         for position, pool in enumerate(listed):
             if not isinstance(pool, dict):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Literal
 
-from auditor.facts.view import text
+from auditor.facts.view import fault, hint_for, text
+from auditor.model.deferred import within
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import Visibility
 from auditor.model.versions import parse_version
@@ -45,7 +46,8 @@ def derive(view: ClusterView) -> Visibility:
         state, basis = "off", "field"
     elif stated is not None:
         state, basis = None, "field unreadable"
-        unknowns = (Unknown("visibility.state", f"The cluster's `{_FIELD}` is not a bool.", view.hint()),)
+        reason = f"The cluster's `{_FIELD}` {fault(stated, 'is not a bool')}."
+        unknowns = (Unknown("visibility.state", reason, hint_for(stated, view.hint())),)
     elif view.autopilot is False:
         # proto3 JSON leaves false out.
         state, basis = "off", "field absent"
@@ -54,7 +56,8 @@ def derive(view: ClusterView) -> Visibility:
         evidence = (*evidence, Evidence(view.asset, "autopilot.enabled", observed=True))
     else:
         state, basis = None, "mode unreadable"
-        reason = "The cluster's `autopilot` is malformed, and the default depends on the mode."
+        doubt = fault(view.data.get("autopilot"), "is malformed")
+        reason = f"The cluster's `autopilot` {doubt}, and the default depends on the mode."
         unknowns = (Unknown("visibility.state", reason, view.hint()),)
     mechanism, why_not = _mechanism(view, text(config, "datapathProvider"))
     if mechanism is None:
@@ -64,7 +67,8 @@ def derive(view: ClusterView) -> Visibility:
 
 def _mechanism(view: ClusterView, datapath: str | None) -> tuple[Literal["netd", "eBPF"] | None, str]:
     if datapath is None:
-        return None, "The cluster's `networkConfig.datapathProvider` is not a string."
+        provider = view.network_config and view.network_config.get("datapathProvider")
+        return None, f"The cluster's `networkConfig.datapathProvider` {fault(provider, 'is not a string')}."
     if datapath != "ADVANCED_DATAPATH":
         return "netd", ""
     versions = [view.data.get("currentMasterVersion")]
@@ -84,7 +88,9 @@ def _mechanism(view: ClusterView, datapath: str | None) -> tuple[Literal["netd",
     if ages == {False}:
         return "netd", ""
     if None in ages:
-        return None, "The version of the control plane or of a node pool is not known."
+        open_version = within([one for one in versions if one is not None])
+        more = "" if open_version is None else f": it is {open_version}"
+        return None, f"The version of the control plane or of a node pool is not known{more}."
     return (
         None,
         "Control plane and node pools are on both sides of 1.36.0-gke.3302000, where eBPF replaces netd.",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.facts.view import message, text
+from auditor.facts.view import fault, message, text
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import WindowsPools
 
@@ -29,7 +29,10 @@ def derive(view: ClusterView) -> WindowsPools:
     for position, pool in enumerate(view.pools):
         found = None if pool.config is None else _windows(pool.config)
         if found is None:
-            reason = f"The image type of node pool {pool.name} is malformed."
+            stated = pool.data.get("config")
+            if isinstance(stated, dict):
+                stated = [stated.get("imageType"), stated.get("windowsNodeConfig")]
+            reason = f"The image type of node pool {pool.name} {fault(stated, 'is malformed')}."
             unknowns.append(Unknown("windows.pools", reason, view.hint()))
         elif found:
             windows.append(pool.name)

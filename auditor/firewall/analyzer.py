@@ -22,11 +22,13 @@ from auditor.firewall.decide import (
 from auditor.firewall.intervals import union
 from auditor.firewall.layer4 import NAMES, SLOTS, UNIVERSE, WITH_PORTS
 from auditor.firewall.view import Space, View
+from auditor.model import deferred
 from auditor.model.addresses import parse_range
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.traffic import (
     EVERYDAY,
     KUBELET_READ_ONLY,
+    NOTHING_KNOWN,
     Area,
     Boxes,
     Decider,
@@ -102,7 +104,7 @@ class ClusterPods:
             ipv4, ipv6, understood = _spans_of(pool.ranges)
             if not (understood and pool.resolved and pool.ranges):
                 self.incomplete.add(pool.name)
-                self.why.append((f"some Pod range of pool {pool.name} is not known", _RANGES))
+                self.why.append(_range_unknown(pods, pool.name))
             self.names.append(pool.name)
             self.classes.append(node)
             self.spans[4].append(ipv4)
@@ -115,6 +117,14 @@ class ClusterPods:
             self.why.extend((f"some Pod range of pool {name} is not known", _RANGES) for name in missing)
         if not self.names and not self.why:
             self.why.append(("the cluster has no node pools", "export the cluster with its nodePools"))
+
+
+def _range_unknown(pods: Pods, pool: str) -> Why:
+    """That a Pod range of the pool is not known; of a plan, what leaves it open."""
+    for one in pods.unresolved:
+        if pool in one.pools and deferred.is_about(one.reason):
+            return f"some Pod range of pool {pool} is not known: {one.reason.rstrip('.')}", deferred.HINT
+    return f"some Pod range of pool {pool} is not known", _RANGES
 
 
 @lru_cache(maxsize=1 << 10)
@@ -181,7 +191,7 @@ class Analyzer:
             reasons = tuple(f"{u.reason}; {u.hint}" for u in classes.unknowns) or (
                 f"the node pools of the cluster are not known; {_POOLS}",
             )
-            nothing = ScopeTraffic("unknown", {}, "unknown", "unknown", (), (), (), reasons)
+            nothing = ScopeTraffic("unknown", NOTHING_KNOWN, "unknown", "unknown", (), (), (), reasons)
             unknowns = classes.unknowns or (
                 Unknown("node_classes.classes", "the node pools are not known", _POOLS),
             )

@@ -23,6 +23,7 @@ from auditor.firewall.compiled import (
 )
 from auditor.firewall.layer4 import Coverages
 from auditor.firewall.rulelist import RuleList, order
+from auditor.model import deferred
 from auditor.model.inventory import FIREWALL, FIREWALL_POLICY
 from auditor.model.names import last, project_of
 
@@ -240,15 +241,16 @@ class Chains:
         return None
 
     def _regional(
-        self, network: str, region: str, project: str, *, ask: bool = False
+        self, network: str, region: str, project: str, *, ask: bool = False, read: bool = False
     ) -> tuple[list[Step], list[Step]]:
         """System policies, and the regional network policies, of the network in the region.
 
-        With `ask` an answer of getEffectiveFirewalls for the region would settle what was not read.
+        With `ask` an answer of getEffectiveFirewalls for the region would settle what was not read; with
+        `read` nothing counts as not read.
         """
         system = self._network_policies("system", network, region)
         regional = self._network_policies("network_regional", network, region)
-        if not self._coverage.read(FIREWALL_POLICY, project):
+        if not read and not self._coverage.read(FIREWALL_POLICY, project):
             gap = self._coverage.why_not(FIREWALL_POLICY, project)
             hint = gap.hint
             if ask:
@@ -327,8 +329,11 @@ class Chains:
         before = listed("hierarchical") + listed("system")
         after = listed("network_global") + listed("network_regional")
         if answer.region != region:
-            # The global answer does not show regional policies.
-            system, regional = self._regional(network, region, project_of(network), ask=True)
+            # An answer is authoritative for its network, so that nothing is looked for beyond the global one;
+            # regional policies that the inventory holds apply beside it all the same. The answer of another
+            # region says nothing of this one's.
+            read = not answer.region
+            system, regional = self._regional(network, region, project_of(network), ask=True, read=read)
             before += system
             after += regional
         return before, [self._vpc(network, answer.rules, 1 + index)], after
@@ -422,7 +427,7 @@ def _policy_compiler(
         if policy.problems:
             why = (
                 f"firewall policy {policy.name}: {'; '.join(policy.problems)}",
-                "export the policy with its rules",
+                deferred.hint("; ".join(policy.problems), "export the policy with its rules"),
             )
             found.append(unread(stage, why))
         here = (

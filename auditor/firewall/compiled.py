@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from auditor.firewall.intervals import Spans, union
 from auditor.firewall.layer4 import FULL
+from auditor.model import deferred
 from auditor.model.addresses import parse_range
 from auditor.model.traffic import Decider
 
@@ -188,9 +189,25 @@ class Compiled:
         if rule is None:
             return Decider(None, self.why[0][0], None, self.stage, None)
         if self.policy is None:
-            return Decider(rule.asset, rule.name, rule.priority, "vpc", rule.action, rule.logging)  # type: ignore[union-attr,arg-type]
+            return Decider(
+                rule.asset,  # type: ignore[union-attr]
+                rule.name,  # type: ignore[union-attr]
+                rule.priority,
+                "vpc",
+                rule.action,  # type: ignore[arg-type]
+                rule.logging,
+                rule.address,
+            )
         action = "inspect" if rule.action == "apply_security_profile_group" else rule.action
-        return Decider(self.policy.asset, rule.label, rule.priority, self.stage, action, rule.logging)  # type: ignore[union-attr,arg-type]
+        return Decider(
+            self.policy.asset,
+            rule.label,  # type: ignore[union-attr]
+            rule.priority,
+            self.stage,
+            action,  # type: ignore[arg-type]
+            rule.logging,
+            rule.address,
+        )
 
 
 def unread(stage: Stage, why: Why) -> Compiled:
@@ -293,7 +310,10 @@ def compile_vpc_rule(
     covers = coverages.of(rule.layer4, family)
     why: tuple[Why, ...] = ()
     if unclear:
-        why = tuple((f"VPC firewall rule {rule.name}: {text}", _UNDERSTAND) for text in rule.problems)
+        why = tuple(
+            (f"VPC firewall rule {rule.name}: {text}", deferred.hint(text, _UNDERSTAND))
+            for text in rule.problems
+        )
         if "layer4" in unclear:
             covers = FULL
     if covers is None:
@@ -401,7 +421,9 @@ class PolicyCompiler:
         if covers is None:
             return None
         label = f"rule {rule.priority} of firewall policy {policy.name}"
-        why: list[Why] = [(f"{label}: {text}", _UNDERSTAND) for text in rule.problems] if unclear else []
+        why: list[Why] = []
+        if unclear:
+            why = [(f"{label}: {text}", deferred.hint(text, _UNDERSTAND)) for text in rule.problems]
         if rule.target_forwarding_rules or rule.target_type not in ("", "INSTANCES", "INTERNAL_MANAGED_LB"):
             if rule.target_forwarding_rules and "target" not in unclear:
                 return None

@@ -170,11 +170,15 @@ def _port(port: int | None, protocol: str, *, with_ports: bool) -> int | None:
 def _pool(
     cluster: ClusterPods, family: Family, address: int, name: str | None, option: str, pool_option: str
 ) -> int:
-    """The index of the pool an address belongs to, by its name or because there is only one."""
+    """The index of the pool an address belongs to, by its name or because no other is possible."""
     spans = cluster.spans[family]
     holding = [i for i, own in enumerate(spans) if any(low <= address <= high for low, high in own)]
-    if name is None and len(holding) == 1:
-        return holding[0]
+    if name is None:
+        if len(holding) == 1:
+            return holding[0]
+        if len(cluster.names) == 1 and cluster.incomplete:
+            # The only pool may have any address, as not all of its ranges are known.
+            return 0
     listed = "; ".join(
         f"{pool}: {', '.join(range_text(family, *span) for span in own) or 'none known'}"
         for pool, own in zip(cluster.names, spans, strict=True)

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING, Literal
 from auditor.model.record import quick
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from auditor.model.evidence import Evidence, Unknown
-    from auditor.model.traffic import Repair, ScopeTraffic
+    from auditor.model.traffic import Repair, ScopeTraffic, TrafficVerdict
 
 
 @quick
@@ -218,12 +220,17 @@ class FlowLogs:
 @quick
 @dataclass(frozen=True, slots=True)
 class ClusterNetwork:
-    """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown."""
+    """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown.
+
+    `enforcement_order` says whether network firewall policies come after the VPC rules
+    (`AFTER_CLASSIC_FIREWALL`, the default) or before them (`BEFORE_CLASSIC_FIREWALL`).
+    """
 
     network: str | None
     project: str | None
     shared: bool | None
     mtu: int | None
+    enforcement_order: Literal["AFTER_CLASSIC_FIREWALL", "BEFORE_CLASSIC_FIREWALL"] | None
     evidence: tuple[Evidence, ...]
     unknowns: tuple[Unknown, ...] = ()
 
@@ -253,7 +260,9 @@ class PodPackets:
     `rare_denials` are sentences that name the denied packets and what denies them (empty: nothing is).
     `unlogged` are the VPC and policy rules that surely decide packets and log nothing, None if there is none
     for certain and not every decider is known. `repairs` permit the denied packets, one change
-    each; `repair_commands` are their commands. `analysis` is the whole answer.
+    each; `repair_commands` are their commands. `analysis` is the whole answer; `verdict` and
+    `by_protocol` are its own, None or without the protocol where it says `unknown`, so that a rule that reads
+    them there is undecided.
     """
 
     everyday_denied: bool | None
@@ -264,6 +273,8 @@ class PodPackets:
     repairs: tuple[Repair, ...]
     repair_commands: tuple[str, ...]
     analysis: ScopeTraffic
+    verdict: TrafficVerdict | None = None
+    by_protocol: Mapping[str, str] | None = None
 
 
 @quick

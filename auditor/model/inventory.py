@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from auditor.model.evidence import Json
+    from auditor.model.extent import Extent
     from auditor.model.network import (
         AddressGroup,
         EffectiveFirewalls,
@@ -130,6 +131,10 @@ class Coverage(Protocol):
 
     def why_not(self, asset_type: str, project: str) -> Gap:
         """The gap to name when `read` is False: reason and hint for a reader."""
+        ...
+
+    def extent(self, asset_type: str, projects: Iterable[str]) -> Extent:
+        """Where every asset of the type was read; `projects` are further projects (IDs) that are known."""
         ...
 
 

@@ -84,7 +84,8 @@ class FirewallRule:
 
     `problems` lists parts of the asset that could not be understood (a malformed range, an unknown
     protocol), `unclear` the aspects of the rule they make uncertain: there it may or may not match. Ranges
-    are as the asset spells them, malformed ones included.
+    are as the asset spells them, malformed ones included. `logging` is None where that is not known.
+    `address` is that of the Terraform resource that plans the rule, empty for any other.
     """
 
     asset: str
@@ -101,9 +102,10 @@ class FirewallRule:
     target_tags: tuple[str, ...]
     target_service_accounts: tuple[str, ...]
     disabled: bool
-    logging: bool
+    logging: bool | None
     problems: tuple[str, ...] = ()
     unclear: frozenset[Aspect] = frozenset()
+    address: str = ""
 
 
 @quick
@@ -142,7 +144,7 @@ class PolicyEndpoint:
 class PolicyRule:
     """A rule of a firewall policy. `label` is its rule name or description, whichever is there.
 
-    `problems` and `unclear` are as in `FirewallRule`.
+    `problems`, `unclear` and `address` are as in `FirewallRule`.
     """
 
     priority: int
@@ -161,6 +163,7 @@ class PolicyRule:
     destination: PolicyEndpoint
     problems: tuple[str, ...] = ()
     unclear: frozenset[Aspect] = frozenset()
+    address: str = ""
 
 
 @quick

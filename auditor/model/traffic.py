@@ -22,6 +22,11 @@ Protocol = Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah"]
 EVERYDAY: frozenset[str] = frozenset(("tcp", "udp", "icmp", "icmpv6"))
 """The protocols that ordinary workloads use; sctp, esp and ah are the rare ones."""
 
+NOTHING_KNOWN: Mapping[str, TrafficVerdict] = dict.fromkeys(
+    ("tcp", "udp", "sctp", "icmp", "esp", "ah"), "unknown"
+)
+"""The verdicts by protocol about Pods of which nothing is known, not even whether they have IPv6."""
+
 KUBELET_READ_ONLY = "GKE closes the read-only kubelet port"
 """Why a denial of tcp:10255 by a cluster's own `-exkubelet` rule harms nobody (GKE documentation,
 "Automatically created firewall rules")."""
@@ -34,6 +39,7 @@ class Decider:
     `asset` is the full resource name of the VPC rule or of the policy, `rule` the rule's name or description.
     An implied rule has neither asset nor priority; nor has a candidate that stands for rules nobody has read
     (then `action` is None too, and `rule` says what is missing). `logging` is None where there is no switch.
+    `address` is that of the Terraform resource that plans the rule, empty for any other.
     """
 
     asset: str | None
@@ -42,6 +48,7 @@ class Decider:
     stage: Stage
     action: Literal["allow", "deny", "inspect"] | None
     logging: bool | None = None
+    address: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -267,16 +274,19 @@ class Shadowed:
 
 
 def decider_json(decider: Decider | None) -> dict[str, Json] | None:
-    """`{"asset", "rule", "priority", "stage", "action"}`."""
+    """`{"asset", "rule", "priority", "stage", "action"}`, and `address` if Terraform plans the rule."""
     if decider is None:
         return None
-    return {
+    found: dict[str, Json] = {
         "asset": decider.asset,
         "rule": decider.rule,
         "priority": decider.priority,
         "stage": decider.stage,
         "action": decider.action,
     }
+    if decider.address:
+        found["address"] = decider.address
+    return found
 
 
 def witness_json(witness: Witness | None) -> dict[str, Json] | None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
     from auditor.engine.result import Report
 
 Renderer = Callable[["Report"], Iterator[bytes]]
-"""A report as the bytes of a file, in pieces; the same report gives the same bytes."""
+"""A report as the bytes of a file, in pieces; the same report gives the same bytes.
+
+A renderer that is a generator may return a remark for whoever ran the scan (`12 results`).
+"""
 
 
 def _renderer(module: str, function: str = "render") -> Renderer:

@@ -10,15 +10,16 @@ from __future__ import annotations
 
 import gzip
 import re
+import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from auditor.reporting.encode import dumps
-from auditor.reporting.text import one_line, shorten
+from auditor.reporting.text import one_line, plural, shorten
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 MAX_FILE = 10_000_000
 """Bytes of the compressed file."""
@@ -30,6 +31,7 @@ MAX_EXTENSIONS = 100
 MAX_LOCATIONS = 1_000
 MAX_THREAD_FLOW_LOCATIONS = 10_000
 MAX_TAGS = 20
+SHOWN_RESULTS = 5_000
 SHOWN_LOCATIONS = 100
 SHOWN_THREAD_FLOW_LOCATIONS = 1_000
 SHOWN_TAGS = 10
@@ -41,9 +43,26 @@ _NOT_IN_URI = re.compile(r"""[^A-Za-z0-9._~:/?#\[\]@!$&'()*+,;=%-]|%(?![0-9A-Fa-
 _NUMBER = re.compile(r"^\d+(\.\d+)?$")
 
 
+_TAKEN = frozenset(
+    (
+        "file-name",
+        "level-of-no-failure",
+        "locations-cut",
+        "name-too-long",
+        "notification-text-missing",
+        "rule-index",
+        "rule-missing",
+        "tags-cut",
+        "text-too-long",
+        "thread-flow-locations-cut",
+    )
+)
+"""Violations for which GitHub takes the file all the same, and shows less than it says, or something else."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
-    """One thing that GitHub would refuse or cut.
+    """One thing that GitHub would refuse, cut or show wrongly.
 
     `rule` is a slug that names the problem, `pointer` the place in the document (RFC 6901), `text` says what
     is wrong and what GitHub does about it, `remedy` what to write instead.
@@ -54,6 +73,11 @@ class Violation:
     text: str
     remedy: str
 
+    @property
+    def refused(self) -> bool:
+        """Whether GitHub refuses the whole file for it."""
+        return self.rule not in _TAKEN
+
 
 def check_sarif(document: object) -> list[Violation]:
     """Every violation in a decoded SARIF file, in the order of the document; none if GitHub takes it whole.
@@ -61,6 +85,69 @@ def check_sarif(document: object) -> list[Violation]:
     Anything may be passed: what is not of the right JSON type is a violation too.
     """
     return list(_log(document))
+
+
+def check_together(documents: Sequence[tuple[str, object]]) -> list[Violation]:
+    """What would keep files from being uploaded together, as `upload-sarif` does with those of a folder.
+
+    `documents` are pairs of a name and a decoded SARIF file; the pointer of a violation is the name.
+    """
+    found: list[Violation] = []
+    first: dict[tuple[str, str], str] = {}
+    count = size = 0
+    for name, document in documents:
+        runs = _items(_at(document, "runs"))
+        count += len(runs)
+        size += len(dumps(document))
+        for key in dict.fromkeys(map(_category, runs)):
+            if key in first:
+                found.append(
+                    Violation(
+                        "duplicate-category",
+                        name,
+                        f"{first[key]} has a run of the same tool and category {_shown(key[1])}. Uploaded "
+                        "together, GitHub rejects both; one after the other, the second replaces the first.",
+                        "Give each file a category of its own: automationDetails.id is CATEGORY/RUN.",
+                    )
+                )
+            else:
+                first[key] = name
+    if count > MAX_RUNS:
+        found.append(
+            _too_many("too-many-runs", "", count, "runs in these files", MAX_RUNS, "Upload them one by one.")
+        )
+    if size > MAX_FILE:
+        compressor = zlib.compressobj(6)
+        size = sum(len(compressor.compress(dumps(document))) for _, document in documents)
+        size += len(compressor.flush())
+        if size > MAX_FILE:
+            found.append(_too_large("These files have", size, "Upload them one by one."))
+    return found
+
+
+def notices(document: object) -> list[str]:
+    """What is worth knowing about a file that GitHub takes: results that it hides, or shows unasked."""
+    found: list[str] = []
+    for number, run in enumerate(_items(_at(document, "runs"))):
+        results = _items(_at(run, "results"))
+        if len(results) > SHOWN_RESULTS:
+            found.append(
+                f"/runs/{number}/results: there are {len(results):,} results, of which GitHub shows "
+                f"{SHOWN_RESULTS:,}. Split them into files with a category of their own each."
+            )
+        silent = sum(_at(result, "kind") not in (None, "fail") for result in results)
+        if silent:
+            found.append(
+                f"/runs/{number}/results: {plural(silent, 'result')} of another kind than fail: GitHub "
+                "ignores the kind and opens an alert for each. Leave them out of a file for GitHub."
+            )
+        suppressed = sum(bool(_items(_at(result, "suppressions"))) for result in results)
+        if suppressed:
+            found.append(
+                f"/runs/{number}/results: {plural(suppressed, 'suppressed result')}: GitHub ignores "
+                "suppressions and opens an alert for each. Leave them out of a file for GitHub."
+            )
+    return found
 
 
 def check_name(path: str) -> list[Violation]:
@@ -98,12 +185,8 @@ def _log(document: object) -> Iterator[Violation]:
         )
     size = len(gzip.compress(encoded, 6)) if len(encoded := dumps(document)) > MAX_FILE else 0
     if size > MAX_FILE:
-        yield Violation(
-            "file-too-large",
-            "",
-            f"The file has {size:,} bytes when compressed; GitHub rejects more than {MAX_FILE:,}.",
-            "Split it into files with a category of their own each, or leave out properties.",
-        )
+        remedy = "Split it into files with a category of their own each, or leave out properties."
+        yield _too_large("The file has", size, remedy)
     runs = document.get("runs")
     if not isinstance(runs, list):
         yield _wrong_type("/runs", "runs", "an array")
@@ -125,20 +208,25 @@ def _categories(runs: list[object]) -> Iterator[Violation]:
     """Two runs of one tool and category: the upload of the whole file fails."""
     seen: dict[tuple[str, str], int] = {}
     for number, run in enumerate(runs):
-        name = _at(run, "tool", "driver", "name")
-        id_ = _at(run, "automationDetails", "id")
-        category = id_.rpartition("/")[0] if isinstance(id_, str) else ""
-        key = (name if isinstance(name, str) else "", category)
+        key = _category(run)
         if key in seen:
             yield Violation(
                 "duplicate-category",
                 f"/runs/{number}/automationDetails/id",
-                f"Runs {seen[key]} and {number} have the same tool and category {_shown(category)}; GitHub "
+                f"Runs {seen[key]} and {number} have the same tool and category {_shown(key[1])}; GitHub "
                 "rejects a file with two runs of one category. The category is the id up to its last slash.",
                 "Give each run an id of its own, CATEGORY/RUN, or merge the runs.",
             )
         else:
             seen[key] = number
+
+
+def _category(run: object) -> tuple[str, str]:
+    """The tool of a run and its category, which is its id up to the last slash."""
+    name = _at(run, "tool", "driver", "name")
+    id_ = _at(run, "automationDetails", "id")
+    category = id_.rpartition("/")[0] if isinstance(id_, str) else ""
+    return (name if isinstance(name, str) else "", category)
 
 
 def _run(run: Mapping[str, object], pointer: str) -> Iterator[Violation]:
@@ -518,6 +606,11 @@ def _too_many(rule: str, pointer: str, count: int, what: str, limit: int, remedy
     return Violation(
         rule, pointer, f"There are {count:,} {what}; GitHub rejects more than {limit:,}.", remedy
     )
+
+
+def _too_large(what: str, size: int, remedy: str) -> Violation:
+    text = f"{what} {size:,} bytes when compressed; GitHub rejects more than {MAX_FILE:,}."
+    return Violation("file-too-large", "", text, remedy)
 
 
 def _cut(rule: str, pointer: str, count: int, limit: int) -> Violation:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, TextIO
 from auditor.engine.result import Severity
 from auditor.model.names import last
 from auditor.reporting.summary import READINESS, baseline_line, scope_line, summarise, verdict_line
-from auditor.reporting.text import one_line, plural, shorten, visible
+from auditor.reporting.text import declared, one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -26,8 +26,9 @@ WIDTH = 100
 Part = str | tuple[str, str]
 """Text, or text with a style."""
 
-_GAPS = 8
-_UNDECIDED = 5
+_GAPS = 4
+_SCOPES = 3
+_UNDECIDED = 3
 _FINDINGS = 10
 _OF_ONE_RULE = 3
 _DASH = " — "
@@ -154,7 +155,7 @@ def _print(page: _Page, report: Report, written: Sequence[tuple[str, int, str]])
     if report.waiver_notes:
         page.blank()
     page.line((verdict_line(report), "bold"), f" Waivers as of {one_line(report.now)}.")
-    if since := baseline_line(counted):
+    if since := baseline_line(counted, report.comparison):
         page.line(since)
     for path, size, remark in written:
         page.verbatim(f"wrote {one_line(path)} ({_size(size)}{f', {one_line(remark)}' if remark else ''})")
@@ -178,13 +179,14 @@ def _print_gaps(page: _Page, report: Report) -> None:
             ("! ", "yellow"),
             "rests on --complete: asset types absent from the input mean that there are none",
         )
-    for gap in report.gaps[:_GAPS]:
-        page.line(("! not read: ", "bold yellow"), _gap(gap))
-        page.line(("to close it: ", "dim"), _short(gap.hint), indent=2)
-    if len(report.gaps) > _GAPS:
-        page.line(
-            ("! ", "bold yellow"), f"{plural(len(report.gaps) - _GAPS, 'more gap')}; every report lists all"
-        )
+    groups: dict[tuple[str, str], list[Gap]] = {}
+    for gap in report.gaps:
+        groups.setdefault((gap.reason, gap.hint), []).append(gap)
+    for (reason, hint), alike in list(groups.items())[:_GAPS]:
+        page.line(("! not read: ", "bold yellow"), f"{_unread(alike)} · {_short(reason)}")
+        page.line(("to close it: ", "dim"), _short(hint), indent=2)
+    if left := sum(len(alike) for alike in list(groups.values())[_GAPS:]):
+        page.line(("! ", "bold yellow"), f"{plural(left, 'more gap')}; every report lists all")
     if not report.clusters:
         page.line(("! no cluster was found", "bold yellow"))
 
@@ -199,23 +201,26 @@ def _print_undecided(page: _Page, counted: Summary) -> None:
         said = [reason for result in results for reason in result.reasons]
         reasons = Counter(reason.split(_DASH, 1)[0] for reason in said)
         most = min(reasons, key=lambda reason: (-reasons[reason], reason), default=results[0].message)
-        first = next((reason for reason in said if reason.startswith(most)), most)
         resources = len({result.resource.name for result in results})
+        others = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""
         page.line(
             ("! not decided: ", "yellow"),
-            f"{one_line(rule)} for {plural(resources, 'resource')} · {_short(first)}",
+            f"{one_line(rule)} for {plural(resources, 'resource')} · {_short(most)}{others}",
         )
-        if len(reasons) > 1:
-            page.line(f"and {plural(len(reasons) - 1, 'other reason')}", indent=2)
     if len(by_rule) > _UNDECIDED:
         page.line(
             ("! ", "yellow"), f"{plural(len(by_rule) - _UNDECIDED, 'more rule')} not decided everywhere"
         )
 
 
-def _gap(gap: Gap) -> str:
-    kind = f" ({_short(gap.asset_type)})" if gap.asset_type else ""
-    return f"{_short(gap.scope)}{kind} · {_short(gap.reason)}"
+def _unread(gaps: Sequence[Gap]) -> str:
+    """Where gaps of one reason are, and of which asset types."""
+    scopes = dict.fromkeys(_short(gap.scope) for gap in gaps)
+    kinds = dict.fromkeys(_short(gap.asset_type) for gap in gaps if gap.asset_type)
+    text = ", ".join(list(scopes)[:_SCOPES])
+    if len(scopes) > _SCOPES:
+        text += f" and {len(scopes) - _SCOPES:,} more"
+    return f"{text} ({', '.join(kinds)})" if kinds else text
 
 
 def _print_rules(page: _Page, counted: Summary) -> None:
@@ -277,11 +282,9 @@ def _print_findings(page: _Page, counted: Summary, written: Sequence[tuple[str, 
         page.blank()
     left = len(counted.worst) - len(shown)
     if left > 0:
-        where = (
-            f"; all of them: {one_line(written[0][0])}"
-            if written
-            else "; --output html=PATH shows all of them"
-        )
+        # SARIF for GitHub has no findings of severity info, and a shard only those of its projects.
+        whole = [path for path, _, _ in written if not path.endswith(".sarif")]
+        where = f"; all of them: {one_line(whole[0])}" if whole else "; --output html=PATH shows all of them"
         page.verbatim(f"… {left:,} more{where}")
         page.blank()
 
@@ -294,5 +297,7 @@ def _place(result: Result) -> str:
 
 def _details(result: Result) -> Iterator[str]:
     yield _short(result.message)
+    if result.declarations:
+        yield f"terraform: {_short(', '.join(declared(one) for one in result.declarations[:3]))}"
     if result.remediation is not None:
         yield f"fix: {_short(result.remediation.text)}"

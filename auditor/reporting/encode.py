@@ -31,14 +31,26 @@ def dumps(value: object) -> bytes:
         return orjson.dumps(_acceptable(value, DEEPEST))
 
 
-def dumps_observed(value: Json) -> bytes:
-    """An observed value as `dumps` has it, with NaN and the infinities, which JSON lacks, as text."""
+def dumps_observed(value: Json, deepest: int = DEEPEST) -> bytes:
+    """An observed value as `dumps` has it, with NaN and the infinities, which JSON lacks, as text.
+
+    What lies below `deepest` levels is replaced.
+    """
+    if deepest < DEEPEST and _is_deeper(value, deepest):
+        return orjson.dumps(_acceptable(value, deepest))
     encoded = dumps(value)
-    return orjson.dumps(_acceptable(value, DEEPEST)) if b"null" in encoded else encoded
+    return orjson.dumps(_acceptable(value, deepest)) if b"null" in encoded else encoded
 
 
-def _acceptable(value: object, levels: int) -> Json:
+def _is_deeper(value: Json, levels: int) -> bool:
+    """Whether lists and objects are nested more than so many levels."""
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else None
+    return inner is not None and (levels == 0 or any(_is_deeper(one, levels - 1) for one in inner))
+
+
+def _acceptable(value: object, levels: int, deepest: int | None = None) -> Json:
     """The value with everything replaced that JSON or its readers refuse."""
+    deepest = levels if deepest is None else deepest
     match value:
         case None | bool():
             return value
@@ -49,11 +61,11 @@ def _acceptable(value: object, levels: int) -> Json:
         case float():
             return value if math.isfinite(value) else str(value)
         case dict() | list() | tuple() if levels == 0:
-            return f"nested more than {DEEPEST} levels deep"
+            return f"nested more than {deepest} levels deep"
         case dict():
-            return {utf8(str(key)): _acceptable(item, levels - 1) for key, item in value.items()}
+            return {utf8(str(key)): _acceptable(item, levels - 1, deepest) for key, item in value.items()}
         case list() | tuple():
-            return [_acceptable(item, levels - 1) for item in value]
+            return [_acceptable(item, levels - 1, deepest) for item in value]
         case _:
             return utf8(str(value))
 

@@ -25,29 +25,41 @@ import orjson
 
 from auditor import bundled
 from auditor.engine.result import Verdict
+from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
+from auditor.reporting import traffic
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from jinja2 import Template
 
-    from auditor.engine.result import ClusterReport, Report, ResourceRef, Result
+    from auditor.engine.result import ClusterReport, Point, Report, ResourceRef, Result
     from auditor.engine.rule import Example, Rule
     from auditor.engine.waivers import Waiver
-    from auditor.model.evidence import Evidence
     from auditor.model.inventory import Gap
 
 _STATIC_ROWS = 100
 _STATIC_GAPS = 200
 _STATIC_FOLDERS = 12
+_STATIC_PROJECTS = 4
+_FEW_FOLDERS = 4
+_TREND = 40
+_STATIC_WORST = 8
+_WORST_OF_A_RULE = 2
 _STATIC_REASONS = 60
 _STATIC_SCOPES = 30
 _OBSERVED_LIMIT = 4000
+_LINE_LIMIT = 16_000
+"""Bytes of one line of the details as they come; in a longer one each observed value is cut."""
+
 _SENTENCES_PER_RULE = 64
 _SWITCH_RULE = "intranode-visibility-disabled"
-_FACTS = tuple(field.name for field in dataclasses.fields(ClusterFacts))
-_READ_FACTS = attrgetter(*_FACTS)
+_PLAIN_FACTS = tuple(field.name for field in dataclasses.fields(ClusterFacts) if field.name != "traffic")
+"""The facts that the page has field by field; of the firewall analysis it has a digest (`_traffic`)."""
+
+_READ_FACTS = attrgetter(*_PLAIN_FACTS)
+_REPAIR_NAME = re.compile(r"\ballow-pods-[a-z0-9-]*-([0-9a-f]{6})\b")
 
 READINESS: Mapping[str, tuple[str, str]] = {
     "degraded": ("✕", "Visibility is on, and Pod traffic is being dropped."),
@@ -77,10 +89,12 @@ _ODD_IN_JSON = re.compile(f"[{_INVISIBLE}]")
 # How orjson writes control characters other than tab and newline.
 _ODD_ESCAPE = re.compile(r"\\[ubfr]")
 _PLAIN = re.compile(r"[A-Za-z0-9._:/@-]{1,400}")
+_CLUSTER_ID = re.compile(r'("path":"id","observed":)"([0-9a-f]{8})[0-9a-f]{56}"')
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z")
 
 # What each control character stands for. The script's `places()` is the other half.
 _NAME, _PROJECT, _LOCATION, _SHORT, _SUBJECT, _HASH = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06"
+_REPAIRS = "\x07\x08\x0b\x0c"
 _RANGES = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
 
 
@@ -224,24 +238,18 @@ class _Lines(_Interned):
 
     __slots__ = ()
 
-    def __call__(self, item: str, value: object = None) -> int:
-        """The number of a text, which is `value` as JSON."""
-        number = self.index.get(item)
-        if number is None:
-            if not _shows(item):
-                # Without templates: so rare a text gains nothing from them.
-                return super().__call__(orjson.dumps(_presentable(value, 0)).decode())
-            number = super().__call__(item)
+    def add(self, text: str, value: object) -> int:
+        """The number of a text that is not among them yet, and is `value` as JSON."""
+        if _shows(text):
+            return self(text)
+        # Without templates: so rare a text gains nothing from them.
+        number = self(orjson.dumps(_presentable(value, 0)).decode())
+        self.index[text] = number
         return number
 
 
-def _places(name: str, project: str, location: str, short: str) -> tuple[tuple[str, str], ...]:
-    """What to replace in texts about a resource: its names that are plain, longest scope first."""
-    return tuple(
-        (value, mark)
-        for value, mark in ((name, _NAME), (project, _PROJECT), (location, _LOCATION), (short, _SHORT))
-        if _PLAIN.fullmatch(value)
-    )
+def _subject_places(subject: str) -> tuple[tuple[str, str], ...]:
+    return ((subject, _SUBJECT),) if len(subject) > 2 and _PLAIN.fullmatch(subject) else ()
 
 
 def _templated(text: str, places: Iterable[tuple[str, str]]) -> str:
@@ -250,15 +258,17 @@ def _templated(text: str, places: Iterable[tuple[str, str]]) -> str:
     return text
 
 
-def _json(value: object) -> str:
+def _json(value: object) -> bytes:
     """The value as JSON on one line, without a raw control character; not yet safe to show: see `_shows`.
 
-    Numbers that JSON cannot carry become text.
+    What JSON or the browser would not carry whole (integers from 2**53 on, lone surrogates, deep nesting)
+    becomes text, and so does each observed value of a long text.
     """
     try:
-        return orjson.dumps(value).decode()
-    except TypeError:  # a lone surrogate, an integer beyond 64 bits, or nesting beyond orjson's limit
-        return orjson.dumps(_presentable(value, 0)).decode()
+        text = orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER)
+    except TypeError:
+        return orjson.dumps(_presentable(value, 0))
+    return text if len(text) <= _LINE_LIMIT else orjson.dumps(_presentable(value, 0))
 
 
 def _shows(text: str) -> bool:
@@ -276,7 +286,7 @@ def _presentable(value: object, depth: int) -> object:
     if isinstance(value, float):
         return value if math.isfinite(value) else str(value)
     if isinstance(value, int):
-        if -(2**63) <= value < 2**64:
+        if -(2**53) < value < 2**53:
             return value
         return str(value) if value.bit_length() < 10_000 else f"{value:#x}"
     if depth > 60:
@@ -285,6 +295,8 @@ def _presentable(value: object, depth: int) -> object:
         return {shown(str(key)): _presentable(item, depth + 1) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [_presentable(item, depth + 1) for item in value]
+    if isinstance(value, Evidence):
+        return _presentable(_observation(value), depth)
     if dataclasses.is_dataclass(value):
         return {
             field.name: _presentable(getattr(value, field.name), depth + 1)
@@ -295,29 +307,23 @@ def _presentable(value: object, depth: int) -> object:
 
 def _observed(value: object) -> str:
     """An observed value as JSON text, so that no number loses digits on its way through the browser."""
-    if value is False:
-        return "false"
-    if value is True:
-        return "true"
-    if isinstance(value, str) and _PLAIN.fullmatch(value):
-        return f'"{value}"'
-    text = _json(value) if not isinstance(value, float) or math.isfinite(value) else str(value)
+    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**64:
+        return str(value)
+    if isinstance(value, float) and not math.isfinite(value):
+        return str(value)
+    try:
+        text = orjson.dumps(value).decode()
+    except TypeError:
+        text = orjson.dumps(_presentable(value, 0)).decode()
     if len(text) > _OBSERVED_LIMIT:
         return f"{text[:_OBSERVED_LIMIT]} … cut; {len(text):,} characters in all"
     return text
 
 
-def _evidence(evidence: Iterable[Evidence]) -> list[tuple[str, str, str, str | None]]:
-    """Each piece as the script reads it: asset, path, observed and expected value as JSON text."""
-    return [
-        (
-            item.asset,
-            item.path,
-            _observed(item.observed),
-            None if item.expected is None else _observed(item.expected),
-        )
-        for item in evidence
-    ]
+def _observation(item: Evidence) -> tuple[str, str, str, str | None]:
+    """Asset, path, observed and expected value, these two as JSON text."""
+    expected = None if item.expected is None else _observed(item.expected)
+    return item.asset, item.path, _observed(item.observed), expected
 
 
 @dataclasses.dataclass(slots=True)
@@ -336,7 +342,12 @@ class _RuleCount:
 
 
 class _Page:
-    """The report, arranged once for the template and the two data blocks."""
+    """The report, arranged once for the template and the two data blocks.
+
+    `places` has for each resource what its texts are templated with, `own` what of it is a cluster's own.
+    `undecided` has one example for each distinct text about an undecided result of a rule, with its key in
+    `undecided_counts`.
+    """
 
     def __init__(self, report: Report) -> None:
         self.report = report
@@ -351,34 +362,48 @@ class _Page:
         self.resources: dict[tuple[str, str], int] = {}
         self.refs: list[ResourceRef] = []
         self.shorts: list[str] = []
-        for cluster in self.clusters:
+        self.places: list[tuple[tuple[str, str], ...]] = []
+        self.own = [_own_places(cluster.facts) for cluster in self.clusters]
+        self._plain: dict[str, bool] = {}
+        for cluster, own in zip(self.clusters, self.own, strict=True):
             self.resources.setdefault((cluster.resource.type, cluster.resource.name), len(self.refs))
-            self.refs.append(cluster.resource)
-            self.shorts.append(_named(cluster.short_name))
-        self.places: list[tuple[tuple[str, str], ...] | None] = [None] * len(self.refs)
+            self._add(cluster.resource, _named(cluster.short_name))
+            self.places[-1] += own
         self.strings = _Interned([""])
         self.waivers: list[Waiver] = []
         self.waiver_index: dict[Waiver, int] = {}
         self.waiver_uses: Counter[int] = Counter()
         self.baselines: Counter[str] = Counter()
+        self.undecided: list[tuple[tuple[int, Result, int, int], tuple[int, int]]] = []
+        self.undecided_counts: Counter[tuple[int, int]] = Counter()
         self._sort_results()
+
+    def _add(self, ref: ResourceRef, short: str) -> None:
+        """One more resource, and what to replace in texts about it: its plain names, longest scope first."""
+        self.refs.append(ref)
+        self.shorts.append(short)
+        project, location = ref.project, ref.location
+        plain = self._plain
+        for text in (project, location):
+            if text not in plain:
+                plain[text] = _PLAIN.fullmatch(text) is not None
+        places = []
+        if _PLAIN.fullmatch(ref.name):
+            places.append((ref.name, _NAME))
+        if plain[project]:
+            places.append((project, _PROJECT))
+        if plain[location]:
+            places.append((location, _LOCATION))
+        if _PLAIN.fullmatch(short):
+            places.append((short, _SHORT))
+        self.places.append(tuple(places))
 
     def _resource(self, ref: ResourceRef) -> int:
         number = self.resources.get((ref.type, ref.name))
         if number is None:
             number = self.resources[ref.type, ref.name] = len(self.refs)
-            self.refs.append(ref)
-            self.shorts.append(_named(ref.name.rsplit("/", 1)[-1]))
-            self.places.append(None)
+            self._add(ref, _named(ref.name.rsplit("/", 1)[-1]))
         return number
-
-    def _places_of(self, number: int) -> tuple[tuple[str, str], ...]:
-        places = self.places[number]
-        if places is None:
-            ref = self.refs[number]
-            places = _places(ref.name, ref.project, ref.location, self.shorts[number])
-            self.places[number] = places
-        return places
 
     def _waiver(self, waiver: Waiver) -> int:
         number = self.waiver_index.get(waiver)
@@ -466,7 +491,7 @@ class _Page:
         sentences: Counter[int],
     ) -> int:
         """The number of a verdict with its sentence, or without it once a rule has said too many."""
-        text = _templated(shown(message), self._places_of(resource))
+        text = _templated(shown(message), self.places[resource])
         key = f"{verdict}\0{text}"
         if key not in outcomes.index:
             if sentences[rule] >= _SENTENCES_PER_RULE:
@@ -487,7 +512,7 @@ class _Page:
         tells all of them apart.
         """
         whole = [shown(row[1].fingerprint) for row in self.listed]
-        lengths = (64,) if len(whole) <= 4000 else (12, 16, 24, 64)
+        lengths = (64,) if len(whole) <= 4000 else (10, 12, 16, 24, 64)
         for digits in lengths:
             cut = [text[:digits].ljust(digits) for text in whole]
             if digits == 64 or len(set(cut)) == len(set(whole)):
@@ -501,7 +526,9 @@ class _Page:
         types, baselines = _Interned(), _Interned([""])
         resources = []
         for number, ref in enumerate(self.refs):
-            places = self._places_of(number)[1:] if _PLAIN.fullmatch(ref.name) else ()
+            places = self.places[number]
+            if places and places[0][1] == _NAME:
+                places = places[1:]
             resources.append(
                 (
                     shown(self.shorts[number]),
@@ -513,7 +540,7 @@ class _Page:
             )
         clusters = []
         for number, cluster in enumerate(self.clusters):
-            places, facts, readiness = self._places_of(number), cluster.facts, cluster.readiness
+            places, facts, readiness = self.places[number], cluster.facts, cluster.readiness
             clusters.append(
                 (
                     self.state_names(readiness.state),
@@ -535,7 +562,7 @@ class _Page:
                 rule,
                 resource,
                 0 if result.subject is None else strings(shown(result.subject)),
-                strings(self._about(result, resource, shown(result.message))),
+                strings(self._message(result, resource)),
                 0 if result.baseline is None else baselines(result.baseline),
                 -1 if result.waiver is None else self._waiver(result.waiver),
             )
@@ -549,11 +576,12 @@ class _Page:
                 "title": shown(rule.title),
                 "cost": shown(rule.remediation.cost or ""),
                 "terraform": shown(rule.remediation.terraform or ""),
+                "traffic": any(one.path.partition(".")[0] == "traffic" for one in rule.evidence),
             }
             for rule in self.report.rules
         ]
         rules += [
-            {"id": shown(rule), "title": shown(rule), "cost": "", "terraform": ""}
+            {"id": shown(rule), "title": shown(rule), "cost": "", "terraform": "", "traffic": False}
             for rule in self.rules.items[len(rules) :]
         ]
         return orjson.dumps(
@@ -576,67 +604,107 @@ class _Page:
                     "state reasons folder status version visibility autopilot dataplane_v2", clusters
                 ),
                 "findings": findings,
+                "hash": [next((value for value, mark in own if mark == _HASH), "") for own in self.own],
+                "ranges": [[value for value, mark in own if mark in _RANGES] for own in self.own],
+                "repairs": {
+                    str(number): ends
+                    for number, own in enumerate(self.own)
+                    if (ends := [value for value, mark in own if mark in _REPAIRS])
+                },
                 "strings": strings.items,
             }
         )
 
-    def _about(self, result: Result, resource: int, text: str) -> str:
-        text = _templated(text, self._places_of(resource))
-        subject = result.subject
-        if subject and len(subject) > 2 and _PLAIN.fullmatch(subject):
-            return text.replace(subject, _SUBJECT)
-        return text
+    def _message(self, result: Result, resource: int) -> str:
+        text = shown(result.message)
+        for plain, mark in self.places[resource]:
+            text = text.replace(plain, mark)
+        return text if result.subject is None else _templated(text, _subject_places(result.subject))
 
     def details(self) -> bytes:
         """What the page of a finding or cluster adds: a JSON header, then one templated JSON text a line."""
         lines = _Lines()
-        findings = []
-        for state, result, resource, _ in self.listed:
-            remedy = result.remediation if state != _FIXED else None
-            value = (
-                _evidence(result.evidence),
-                result.reasons,
-                remedy and (remedy.text, remedy.commands),
-            )
-            findings.append(lines(self._about(result, resource, _json(value)), value))
-        columns: list[list[int]] = [[] for _ in _FACTS]
-        fields: dict[str, list[str]] = {}
-        readers: list[attrgetter[Any]] = []
-        hashes: list[str] = []
-        ranges: list[list[str]] = []
-        for number, cluster in enumerate(self.clusters):
-            facts = cluster.facts
-            own = _own_places(facts)
-            hashes.append(next((value for value, mark in own if mark == _HASH), ""))
-            ranges.append([value for value, mark in own if mark != _HASH])
-            if facts is None:
-                for column in columns:
-                    column.append(-1)
-                continue
-            parts = _READ_FACTS(facts)
-            if not readers:
-                for name, part in zip(_FACTS, parts, strict=True):
-                    fields[name] = [
-                        field.name for field in dataclasses.fields(part) if field.name != "evidence"
-                    ]
-                    readers.append(attrgetter(*fields[name]))
-            values = [
-                (read(part), _evidence(part.evidence)) for read, part in zip(readers, parts, strict=True)
-            ]
-            # One pass over all facts of a cluster: JSON has no raw newline, so the lines come apart again.
-            joined = _templated("\n".join(map(_json, values)), (*self._places_of(number), *own))
-            for column, text, fact in zip(columns, joined.split("\n"), values, strict=True):
-                column.append(lines(text, fact))
+        columns = self._fact_lines(lines)
         header = {
-            "findings": findings,
-            "facts": dict(zip(_FACTS, columns, strict=True)),
-            "fields": fields,
-            "hash": hashes,
-            "ranges": ranges,
+            "findings": self._finding_lines(lines),
+            "facts": dict(zip((*_PLAIN_FACTS, "traffic"), columns, strict=True)),
+            "declared": self._declared_lines(lines),
             "outcomes": self.outcome_pairs,
             "codes": self.codes,
         }
         return b"\n".join((orjson.dumps(header), *(line.encode() for line in lines.items)))
+
+    def _finding_lines(self, lines: _Lines) -> list[int]:
+        """The line of every listed result: its evidence, reasons, remedy and declarations."""
+        found = []
+        index, all_places = lines.index, self.places
+        subjects: dict[str, tuple[tuple[str, str], ...]] = {}
+        undecided: Counter[tuple[int, int]] = Counter()
+        for row in self.listed:
+            state, result, resource, rule = row
+            remedy = None if state == _FIXED else result.remediation
+            value = (result.evidence, result.reasons, remedy, result.declarations)
+            text = _json(value).decode()
+            for plain, mark in all_places[resource]:
+                text = text.replace(plain, mark)
+            subject = result.subject
+            if subject is not None:
+                places = subjects.get(subject)
+                if places is None:
+                    places = subjects[subject] = _subject_places(subject)
+                text = _templated(text, places)
+            number = index.get(text)
+            if number is None:
+                number = lines.add(text, value)
+            found.append(number)
+            if state == _UNKNOWN:
+                key = (rule, number)
+                undecided[key] += 1
+                if undecided[key] == 1:
+                    self.undecided.append((row, key))
+        self.undecided_counts = undecided
+        return found
+
+    def _declared_lines(self, lines: _Lines) -> dict[str, int]:
+        """The line of the declarations of every cluster that has some."""
+        found = {}
+        for number, cluster in enumerate(self.clusters):
+            if cluster.declarations:
+                text = _templated(_json(cluster.declarations).decode(), self.places[number])
+                held = lines.index.get(text)
+                found[str(number)] = lines.add(text, cluster.declarations) if held is None else held
+        return found
+
+    def _fact_lines(self, lines: _Lines) -> list[list[int]]:
+        """For each fact the line of every cluster; -1 where the inventory holds no data."""
+        columns: list[list[int]] = [[] for _ in (*_PLAIN_FACTS, "traffic")]
+        index, dumps, strict = lines.index, orjson.dumps, orjson.OPT_STRICT_INTEGER
+        every = [cluster.facts for cluster in self.clusters]
+        limit = traffic.limits(sum(facts is not None and _has_rows(facts) for facts in every))
+        for facts, places in zip(every, self.places, strict=False):
+            if facts is None:
+                for column in columns:
+                    column.append(-1)
+                continue
+            values: tuple[object, ...] = (*_READ_FACTS(facts), traffic.digest(facts.traffic, limit))
+            # One pass over all facts of a cluster: JSON has no raw newline, so the lines come apart again.
+            try:
+                joined = b"\n".join([dumps(value, None, strict) for value in values])
+            except TypeError:
+                joined = b""
+            if not joined or len(joined) > _LINE_LIMIT:
+                joined = b"\n".join([_json(value) for value in values])
+            text = joined.decode()
+            # Of a cluster's id, 64 random digits, the page keeps the eight that GKE's names have.
+            text = _CLUSTER_ID.sub(r'\1"\2…"', text, count=1)
+            for plain, mark in places:
+                text = text.replace(plain, mark)
+            for column, line, value in zip(columns, text.split("\n"), values, strict=True):
+                number = index.get(line)
+                if number is None:
+                    number = lines.add(line, value)
+                column.append(number)
+        return columns
 
     # The part that needs no script
 
@@ -652,9 +720,15 @@ class _Page:
             "report": report,
             "verdict_line": verdict_line(self.states),
             "total": len(self.clusters),
+            "fleet": _segments(self.states, len(self.clusters), self.state_names.items),
+            "projects": len({cluster.resource.project for cluster in self.clusters}),
+            "worst": self._worst(),
             "board": self._board(),
+            "trend": _trend(report.history[-_TREND:]),
+            "unsettled_limit": _STATIC_REASONS,
             "folders": self._folders(),
             "states": [(state, *READINESS[state]) for state in READINESS],
+            "states_by_name": {state: shape for state, (shape, _) in READINESS.items()},
             "severities": [(name, mark, severities[name]) for name, mark in SEVERITY_MARKS.items()],
             "failed": verdicts[_FAIL],
             "unknown": verdicts[_UNKNOWN],
@@ -706,46 +780,78 @@ class _Page:
             )
         return board
 
+    def _worst(self) -> list[dict[str, Any]]:
+        """The worst failures: of equal severity, clusters that lose traffic now come first; few of a rule."""
+        hurting = {n for n, cluster in enumerate(self.clusters) if cluster.readiness.state == "degraded"}
+        taken: Counter[tuple[str, int, bool]] = Counter()
+        found: list[tuple[int, bool, tuple[int, Result, int, int]]] = []
+        for row in self.listed:
+            state, result, resource, rule = row
+            if state != _FAIL:
+                break
+            kind = (result.severity, rule, resource not in hurting)
+            taken[kind] += 1
+            if taken[kind] <= _WORST_OF_A_RULE:
+                found.append((-result.severity.rank, kind[2], row))
+        found.sort(key=lambda one: one[:2])
+        return [self._static_finding(*row) for _, _, row in found[:_STATIC_WORST]]
+
     def _folders(self) -> dict[str, Any]:
-        """Clusters by folder and state, the folders with most trouble first, the tail folded into one row."""
+        """Clusters by folder and state, each folder with its first projects; most trouble first.
+
+        What is beyond the first of either is one row without a bar. Of many folders, those without trouble
+        are not broken down.
+        """
         table: dict[str, Counter[str]] = {}
+        projects: dict[str, dict[str, Counter[str]]] = {}
         for cluster in self.clusters:
-            table.setdefault(cluster.folder, Counter())[cluster.readiness.state] += 1
-        ordered = sorted(
-            table.items(),
-            key=lambda item: (-item[1]["degraded"], -item[1]["blocked"], -item[1].total(), item[0]),
-        )
-        rows = [(folder, count, False) for folder, count in ordered[:_STATIC_FOLDERS]]
-        widest = max((count.total() for _, count, _ in rows), default=1)
-        rest: Counter[str] = Counter()
-        for _, count in ordered[_STATIC_FOLDERS:]:
-            rest.update(count)
-        if rest:
-            rows.append((_counted(len(ordered) - _STATIC_FOLDERS, "other folder"), rest, True))
-        return {
-            "rows": [
-                {
+            folder, project, state = cluster.folder, cluster.resource.project, cluster.readiness.state
+            table.setdefault(folder, Counter())[state] += 1
+            projects.setdefault(folder, {}).setdefault(project, Counter())[state] += 1
+        ordered = _most_trouble_first(table)
+        widest = max((count.total() for _, count in ordered), default=1)
+
+        def rows(
+            kind: str, found: Sequence[tuple[str, Counter[str]]], most: int, folder: str = ""
+        ) -> Iterator[dict[str, Any]]:
+            for name, count in found[:most]:
+                yield {
+                    "kind": kind,
+                    "name": name,
                     "folder": folder,
-                    "rest": is_rest,
-                    "total": count.total(),
                     "counts": count,
-                    "segments": [] if is_rest else _segments(count, widest, self.state_names.items),
+                    "total": count.total(),
+                    "segments": _segments(count, widest, self.state_names.items),
                 }
-                for folder, count, is_rest in rows
-            ],
-            "number": len(table),
-        }
+                troubled = count["degraded"] or count["blocked"] or len(table) <= _FEW_FOLDERS
+                if kind == "folder" and troubled and len(projects[name]) > 1:
+                    yield from rows("project", _most_trouble_first(projects[name]), _STATIC_PROJECTS, name)
+            if more := found[most:]:
+                rest: Counter[str] = Counter()
+                for _, count in more:
+                    rest.update(count)
+                name = _counted(len(more), f"other {kind}")
+                yield {
+                    "kind": f"other-{kind}",
+                    "name": name,
+                    "folder": folder,
+                    "counts": rest,
+                    "total": rest.total(),
+                    "segments": [],
+                }
+
+        return {"rows": list(rows("folder", ordered, _STATIC_FOLDERS)), "number": len(table)}
 
     def _reasons(self) -> list[tuple[str, str, int]]:
         """Why results are unknown, over all resources: (rule, reason, how many), most frequent first."""
         tally: Counter[tuple[str, str]] = Counter()
         first: dict[tuple[str, str], str] = {}
-        for state, result, resource, _ in self.listed:
-            if state == _UNKNOWN:
-                for reason in result.reasons or ("No reason was given.",):
-                    key = (result.rule, self._about(result, resource, shown(reason)))
-                    tally[key] += 1
-                    first.setdefault(key, reason)
+        for (_, result, resource, _), alike in self.undecided:
+            for reason in result.reasons or ("No reason was given.",):
+                text = _templated(shown(reason), self.places[resource])
+                key = (result.rule, _templated(text, _subject_places(result.subject or "")))
+                tally[key] += self.undecided_counts[alike]
+                first.setdefault(key, reason)
         ordered = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
         return [(key[0], first[key], number) for key, number in ordered]
 
@@ -833,7 +939,7 @@ class _Page:
             "cost": known.remediation.cost if known else None,
             "name": self.shorts[resource],
             "result": result,
-            "evidence": _evidence(result.evidence[:12]),
+            "evidence": [_observation(item) for item in result.evidence[:12]],
             "evidence_more": max(0, len(result.evidence) - 12),
             "waiver": result.waiver and _waiver_row(result.waiver),
             "not_yet": self._not_yet(resource) if result.rule == _SWITCH_RULE and state == _FAIL else None,
@@ -869,8 +975,13 @@ def _waiver_row(waiver: Waiver) -> dict[str, str]:
     }
 
 
+def _has_rows(facts: ClusterFacts) -> bool:
+    found = facts.traffic.any_node.analysis
+    return bool(found.denied or found.undecided)
+
+
 def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
-    """What is a cluster's own among its facts: its Pod ranges and the hash in its nodes' tag."""
+    """What is a cluster's own: its Pod ranges, the hash in its nodes' tag, the ends of its repairs' names."""
     if facts is None:
         return ()
     own = [
@@ -881,7 +992,39 @@ def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
     classes = facts.node_classes.classes
     if classes and (hashed := classes[0].cluster_hash) and _PLAIN.fullmatch(hashed):
         own.append((hashed, _HASH))
+    changes = (*facts.traffic.same_node.repairs, *facts.traffic.any_node.repairs)
+    if changes:
+        ends = dict.fromkeys(end for change in changes for end in _REPAIR_NAME.findall(change.command))
+        own.extend(zip(ends, _REPAIRS, strict=False))
     return tuple(own)
+
+
+def _trend(history: Sequence[Point]) -> dict[str, Any] | None:
+    """Recorded scans as columns of findings by severity, oldest first; None where there is no trend yet."""
+    if len(history) < 2:
+        return None
+    tallest = max(1, *(sum(point.severities.values()) for point in history))
+    step = 1000 / len(history)
+    columns = []
+    for number, point in enumerate(history):
+        base, parts = 0, []
+        for severity in reversed(tuple(SEVERITY_MARKS)):
+            if count := point.severities.get(severity, 0):
+                top = base + count
+                low, high = round(120 * base / tallest), round(120 * top / tallest)
+                parts.append({"severity": severity, "y": 120 - high, "height": max(high - low, 1)})
+                base = top
+        columns.append(
+            {"point": point, "x": round(number * step), "width": max(round(step) - 3, 2), "parts": parts}
+        )
+    return {"columns": columns, "first": history[0], "last": history[-1]}
+
+
+def _most_trouble_first(table: Mapping[str, Counter[str]]) -> list[tuple[str, Counter[str]]]:
+    return sorted(
+        table.items(),
+        key=lambda item: (-item[1]["degraded"], -item[1]["blocked"], -item[1].total(), item[0]),
+    )
 
 
 def _segments(count: Counter[str], widest: int, states: Sequence[str]) -> list[dict[str, Any]]:

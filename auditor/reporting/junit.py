@@ -2,11 +2,16 @@
 
 A finding is a failure, an undecided result an error (it could not be tested), and a result that is not
 applicable, waived or gone since the baseline is skipped. The first suite holds the gaps, as errors.
+
+There is no standard, so that the file keeps to what every reader knows: GitLab shows the text of a failure
+and not its message, and tells test cases apart by suite, class and name; Jenkins' schema knows no count of
+skipped cases for all suites together.
 """
 
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from auditor.engine.result import Verdict
@@ -43,29 +48,63 @@ def _parts(report: Report) -> Iterator[str]:
         by_rule.setdefault(result.rule, []).append(result)
         totals[_outcome(result)] += 1
     errors = totals[_ERROR] + len(report.gaps)
+    when = _timestamp(report)
     yield '<?xml version="1.0" encoding="UTF-8"?>\n'
     yield (
         f'<testsuites name="gke-auditor" tests="{len(report.results) + len(report.gaps)}" '
-        f'failures="{totals[_FAILED]}" errors="{errors}" skipped="{totals[_SKIPPED]}" time="0">\n'
+        f'failures="{totals[_FAILED]}" errors="{errors}" time="0">\n'
     )
     if report.gaps:
-        yield from _coverage(report.gaps)
+        yield from _coverage(report.gaps, when)
     titles = {rule.id: rule.title for rule in report.rules}
     for rule, results in by_rule.items():
-        yield from _suite(rule, titles.get(rule, rule), results)
+        yield from _suite(rule, titles.get(rule, rule), results, when)
     yield "</testsuites>\n"
 
 
-def _coverage(gaps: Sequence[Gap]) -> Iterator[str]:
+def _timestamp(report: Report) -> str:
+    """When the inventory was read, as an attribute: UTC without saying so, as the format has it."""
+    try:
+        time = datetime.fromisoformat(report.read_time or report.now)
+        aware = time if time.tzinfo is not None else time.replace(tzinfo=UTC)
+        local = aware.astimezone(UTC).replace(tzinfo=None)
+    except (ValueError, OverflowError):
+        return ""
+    return f' timestamp="{local.isoformat(timespec="seconds")}"'
+
+
+class _Names:
+    """Names of test cases, each of which a suite has once: readers take two of one name for one."""
+
+    def __init__(self) -> None:
+        self._seen: dict[str, int] = {}
+
+    def unique(self, name: str) -> str:
+        name = one_line(name) or "(no name)"
+        while name in self._seen:
+            self._seen[name] += 1
+            name = f"{name} ({self._seen[name]})"
+        self._seen[name] = 1
+        return name
+
+
+def _coverage(gaps: Sequence[Gap], when: str) -> Iterator[str]:
     count = len(gaps)
-    yield f'<testsuite name="coverage" tests="{count}" failures="0" errors="{count}" skipped="0" time="0">\n'
+    counts = f'tests="{count}" failures="0" errors="{count}" skipped="0"'
+    names = _Names()
+    yield f'<testsuite name="coverage" {counts} time="0"{when}>\n'
     for gap in gaps:
-        name = f"{gap.scope}: {gap.asset_type}" if gap.asset_type else gap.scope
+        name = names.unique(f"{gap.scope}: {gap.asset_type}" if gap.asset_type else gap.scope)
         yield (
-            f'<testcase classname="coverage" name="{_text(one_line(name))}" time="0">'
-            f'<error type="gap" message="{_text(gap.reason)}">{_text(gap.hint)}</error></testcase>\n'
+            f'<testcase classname="coverage" name="{_text(name)}" time="0">'
+            f'<error type="gap" message="{_text(gap.reason)}">{_text(_lines(gap.reason, gap.hint))}</error>'
+            "</testcase>\n"
         )
     yield "</testsuite>\n"
+
+
+def _lines(*texts: str) -> str:
+    return "\n".join(text for text in texts if text)
 
 
 def _outcome(result: Result) -> int:
@@ -80,18 +119,19 @@ def _outcome(result: Result) -> int:
             return _SKIPPED if result.waiver is not None or result.baseline == "absent" else _FAILED
 
 
-def _suite(rule: str, title: str, results: Sequence[Result]) -> Iterator[str]:
+def _suite(rule: str, title: str, results: Sequence[Result], when: str) -> Iterator[str]:
     counts = [0, 0, 0, 0]
     for result in results:
         counts[_outcome(result)] += 1
     yield (
         f'<testsuite name="{_text(rule)}" tests="{len(results)}" failures="{counts[_FAILED]}" '
-        f'errors="{counts[_ERROR]}" skipped="{counts[_SKIPPED]}" time="0">\n'
+        f'errors="{counts[_ERROR]}" skipped="{counts[_SKIPPED]}" time="0"{when}>\n'
         f'<properties><property name="title" value="{_text(title)}"/></properties>\n'
     )
     classname = _text(rule)
+    names = _Names()
     for result in results:
-        yield f'<testcase classname="{classname}" name="{_text(_name(result))}" time="0"'
+        yield f'<testcase classname="{classname}" name="{_text(names.unique(_name(result)))}" time="0"'
         yield from _body(result)
     yield "</testsuite>\n"
 
@@ -99,7 +139,7 @@ def _suite(rule: str, title: str, results: Sequence[Result]) -> Iterator[str]:
 def _name(result: Result) -> str:
     ref = result.resource
     place = "/".join(part for part in (ref.project, ref.location, last(ref.name)) if part)
-    return one_line(place if result.subject is None else f"{place} {result.subject}")
+    return place if result.subject is None else f"{place} {result.subject}"
 
 
 def _body(result: Result) -> Iterator[str]:
@@ -111,18 +151,19 @@ def _body(result: Result) -> Iterator[str]:
             yield f'><failure type="{result.severity.value}" message="{message}">{_text(_details(result))}'
             yield "</failure></testcase>\n"
         case 2:
-            reasons = "\n".join(result.reasons)
+            reasons = _lines(result.message, *result.reasons)
             yield f'><error type="unknown" message="{message}">{_text(reasons)}</error></testcase>\n'
         case _:
-            yield f'><skipped message="{_text(_why_skipped(result))}"/></testcase>\n'
+            why = _text(_why_skipped(result))
+            yield f'><skipped message="{why}">{why}</skipped></testcase>\n'
 
 
 def _details(result: Result) -> str:
     fix = result.remediation
-    lines = [result.resource.name]
+    lines = [result.message, result.resource.name]
     if fix is not None:
-        lines += [fix.text, *fix.commands]
-    return "\n".join(lines)
+        lines += [f"Fix: {fix.text}", *fix.commands]
+    return _lines(*lines)
 
 
 def _why_skipped(result: Result) -> str:

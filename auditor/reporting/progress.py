@@ -14,7 +14,7 @@ _PATIENCE = 1.0
 
 
 class ProgressBar:
-    """A bar on standard error with two phases, reading and judging; leaves nothing behind.
+    """A bar on standard error with a phase for collecting, reading and judging; leaves nothing behind.
 
     Shows itself only on a terminal, and only once a second has passed.
     """
@@ -37,6 +37,13 @@ class ProgressBar:
         """`count` bytes have been read."""
         self._show("reading", count / 1e6, None, "MB")
 
+    def collecting(self, assets: int, pages: int, what: str) -> None:
+        """`assets` in `pages` have come from the API, and `what` is being read."""
+        seconds = max(time.monotonic() - self._start, 0.001)
+        self._show(
+            "collecting", assets, None, f"assets, {pages:,} pages, {assets / seconds:,.0f}/s  {what[:60]}"
+        )
+
     def judging(self, count: int, total: int) -> None:
         """`count` of `total` clusters have been judged."""
         if count % 64 == 0 or count == total:
@@ -52,7 +59,7 @@ class ProgressBar:
             self._progress = Progress(
                 TextColumn("{task.description}"),
                 BarColumn(),
-                TextColumn("{task.completed:,.0f} {task.fields[unit]}"),
+                TextColumn("{task.completed:,.0f} {task.fields[unit]}", markup=False),
                 TimeElapsedColumn(),
                 console=Console(stderr=True),
                 transient=True,
@@ -64,4 +71,4 @@ class ProgressBar:
             self._task = self._progress.add_task(phase, total=total, unit=unit)
             self._phase = phase
         if self._task is not None:
-            self._progress.update(self._task, completed=done)
+            self._progress.update(self._task, completed=done, unit=unit)

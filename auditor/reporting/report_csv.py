@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from auditor.engine.result import Verdict
 from auditor.reporting.encode import chunks, dumps_observed
-from auditor.reporting.text import visible
+from auditor.reporting.text import declared, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,6 +36,7 @@ COLUMNS = (
     "waiver_reason",
     "baseline",
     "fingerprint",
+    "declared",
 )
 
 _FORMULA = tuple("=+-@\t\r\n\uff1d\uff0b\uff0d\uff20")
@@ -102,6 +103,7 @@ def _result(result: Result) -> tuple[str, ...]:
         waiver.reason if waiver else "",
         result.baseline or "",
         result.fingerprint,
+        "\n".join(declared(one) for one in result.declarations),
     )
 
 

@@ -4,15 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.model.traffic import decider_json, scope_json
-from auditor.reporting.encode import chunks, dumps, dumps_observed
+from auditor.model.traffic import NOTHING_KNOWN, decider_json, scope_json
+from auditor.reporting.encode import DEEPEST, chunks, dumps, dumps_observed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
 
-    from auditor.engine.result import ClusterReport, Report, ResourceRef, Result, Severity, Verdict
+    from auditor.engine.result import (
+        ClusterReport,
+        Comparison,
+        Point,
+        Report,
+        ResourceRef,
+        Result,
+        Severity,
+        Verdict,
+    )
     from auditor.engine.waivers import Waiver
+    from auditor.model.declaration import Declaration
     from auditor.model.evidence import Evidence, Unknown
+    from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, PodPackets
 
 SCHEMA = "gke-auditor/report/v1"
@@ -45,7 +56,8 @@ def _parts(report: Report) -> Iterator[bytes]:
 
 def header(report: Report) -> Object:
     """The report object without `clusters` and `results`."""
-    return {
+    digests = report.rule_digests
+    head: Object = {
         "schema": SCHEMA,
         "tool": {"name": "gke-auditor", "version": report.tool_version, "rules_digest": report.rules_digest},
         "now": report.now,
@@ -60,6 +72,7 @@ def header(report: Report) -> Object:
                 {"scope": g.scope, "asset_type": g.asset_type, "reason": g.reason, "hint": g.hint}
                 for g in report.gaps
             ],
+            **({"extents": _extents(report.extents)} if report.extents else {}),
         },
         "summary": {
             key: report.summary.get(key, 0) for key in ("fail", "pass", "unknown", "not_applicable", "waived")
@@ -72,6 +85,7 @@ def header(report: Report) -> Object:
                 "tags": rule.tags,
                 "aliases": rule.aliases,
                 "controls": rule.controls,
+                **({"digest": digests[rule.id]} if rule.id in digests else {}),
             }
             for rule in report.rules
         ],
@@ -79,6 +93,72 @@ def header(report: Report) -> Object:
             {"kind": note.kind, "text": note.text, "waiver": waiver(note.waiver)}
             for note in report.waiver_notes
         ],
+    }
+    if report.comparison is not None:
+        head["baseline"] = comparison(report.comparison)
+    if report.history:
+        head["history"] = [point(one) for one in report.history]
+    return head
+
+
+def _extents(extents: Mapping[str, Extent]) -> Object:
+    return {
+        kind: {
+            "everywhere": extent.everywhere,
+            "scopes": sorted(extent.scopes),
+            "projects": sorted(extent.projects),
+            "unread": sorted(extent.unread),
+        }
+        for kind, extent in extents.items()
+    }
+
+
+def comparison(given: Comparison) -> Object:
+    """What the report was compared with, the counts, and the findings that are neither there nor mended."""
+    return {
+        "source": given.place,
+        "scope": given.scope,
+        "read_time": given.read_time,
+        "digest": given.digest,
+        "tool_version": given.tool_version,
+        "rules_digest": given.rules_digest,
+        "new": given.new,
+        "unchanged": given.unchanged,
+        "absent": given.absent,
+        "rules_added": given.rules_added,
+        "rules_removed": given.rules_removed,
+        "rules_changed": given.rules_changed,
+        "unsettled": [
+            {
+                "rule": one.rule,
+                "severity": one.severity.value,
+                "resource": _resource(one.resource),
+                "subject": one.subject,
+                "message": one.message,
+                "fingerprint": one.fingerprint,
+                "state": one.state,
+                "reason": one.reason,
+            }
+            for one in given.unsettled
+        ],
+    }
+
+
+def point(given: Point) -> Object:
+    """One recorded scan of a history."""
+    return {
+        "time": given.time,
+        "scope": given.scope,
+        "tool_version": given.tool_version,
+        "clusters": given.clusters,
+        "gaps": given.gaps,
+        "verdicts": dict(given.verdicts),
+        "severities": dict(given.severities),
+        "readiness": dict(given.readiness),
+        "opened": given.opened,
+        "fixed": given.fixed,
+        "gone": given.gone,
+        "unsettled": given.unsettled,
     }
 
 
@@ -103,7 +183,8 @@ def _resource(ref: ResourceRef) -> Object:
 class EvidenceEncoder:
     """Evidence as JSON objects; what results about one resource share is encoded once."""
 
-    def __init__(self) -> None:
+    def __init__(self, deepest: int = DEEPEST) -> None:
+        self._deepest = deepest
         self._ref: ResourceRef | None = None
         self._known: dict[int, bytes] = {}
 
@@ -121,17 +202,17 @@ class EvidenceEncoder:
             for item in evidence:
                 text = known.get(id(item))
                 if text is None:
-                    text = known[id(item)] = _evidence(item)
+                    text = known[id(item)] = _evidence(item, self._deepest)
                 items.append(text)
             encoded = known[id(evidence)] = b",".join(items)
         return encoded
 
 
-def _evidence(item: Evidence) -> bytes:
+def _evidence(item: Evidence, deepest: int) -> bytes:
     return b'{"path":%b,"observed":%b,"expected":%b,"asset":%b}' % (
         dumps(item.path),
-        dumps_observed(item.observed),
-        dumps_observed(item.expected),
+        dumps_observed(item.observed, deepest),
+        dumps_observed(item.expected, deepest),
         dumps(item.asset),
     )
 
@@ -185,7 +266,7 @@ class ResultEncoder:
                 b"null" if result.waiver is None else self._waiver(result.waiver),
                 b',"baseline":',
                 dumps(result.baseline),
-                b"}",
+                b"}" if not result.declarations else _declared(result.declarations) + b"}",
             )
         )
 
@@ -194,6 +275,24 @@ class ResultEncoder:
         if encoded is None:
             encoded = self._waivers[id(given)] = dumps(waiver(given))
         return encoded
+
+
+def _declared(declarations: tuple[Declaration, ...]) -> bytes:
+    return b',"declarations":' + dumps([declaration(one) for one in declarations])
+
+
+def declaration(one: Declaration) -> Object:
+    """A place that declares something, or may; null for the lines of what has no file."""
+    return {
+        "asset": one.asset,
+        "address": one.address,
+        "certainty": one.certainty,
+        "file": one.file or None,
+        "start_line": one.start_line or None,
+        "end_line": one.end_line or None,
+        "action": one.action or None,
+        "fix": one.fix or None,
+    }
 
 
 def _cluster(cluster: ClusterReport) -> Object:
@@ -211,6 +310,11 @@ def _cluster(cluster: ClusterReport) -> Object:
         "readiness": cluster.readiness.state,
         "readiness_reasons": cluster.readiness.reasons,
         **(_NO_FACTS if cluster.facts is None else _facts(cluster.facts)),
+        **(
+            {"declarations": [declaration(one) for one in cluster.declarations]}
+            if cluster.declarations
+            else {}
+        ),
     }
 
 
@@ -317,7 +421,7 @@ def _facts(facts: ClusterFacts) -> Object:
 
 _NOT_ANALYSED: Object = {
     "verdict": "unknown",
-    "by_protocol": {},
+    "by_protocol": dict(NOTHING_KNOWN),
     "denied": [],
     "undecided": [],
     "reasons": ["the asset carries no data"],

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 
 from auditor.engine.result import Severity
 from auditor.model.names import last
-from auditor.reporting.markup import code, escape, fence
+from auditor.reporting.markup import code, escape, fence, prose
 from auditor.reporting.summary import READINESS, baseline_line, scope_line, summarise, verdict_line
-from auditor.reporting.text import one_line, plural, shorten, visible
+from auditor.reporting.text import declared, one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -23,7 +23,10 @@ MAX_BYTES = 900 * 1024
 within two bytes of it."""
 
 _SECTION = 150 * 1024
-"""Bytes that each list before the findings may have; the findings get what remains."""
+"""Bytes that each list besides the findings may have; the findings get what remains."""
+
+_AT_ONCE = 5
+"""Gaps that are shown without unfolding the list."""
 
 _LONGEST = 400
 """Characters of one name, message or reason that are shown; the other formats have the whole text."""
@@ -33,27 +36,35 @@ _LONGEST_COMMAND = 4_000
 
 
 def render(report: Report) -> Iterator[bytes]:
-    """What was not read first, then counts, then findings, the worst first; what did not fit is counted."""
-    room = MAX_BYTES - 1_000  # for the sentence that says what was left out
-    for block in _before_findings(report, summary := summarise(report)):
-        encoded = block.encode() + b"\n\n"
-        room -= len(encoded)
-        yield encoded
+    """What was not read first, then findings, the worst first, then counts and what could not be decided.
+
+    What did not fit is counted.
+    """
+    summary = summarise(report)
+    before = _encoded(_before_findings(report, summary))
+    after = _encoded(_after_findings(report, summary))
+    room = MAX_BYTES - len(before) - len(after) - 1_000  # for the sentence that says what was left out
+    yield before
     yield from _findings(summary.worst, room)
+    yield after
+
+
+def _encoded(blocks: Iterable[str]) -> bytes:
+    return b"".join(block.encode() + b"\n\n" for block in blocks)
 
 
 def _before_findings(report: Report, summary: Summary) -> Iterator[str]:
     yield "# Intra-node visibility"
     yield f"{_prose(scope_line(report))}\n\n**{escape(verdict_line(report))}**"
-    if since := baseline_line(summary):
+    if since := baseline_line(summary, report.comparison):
         yield since
     if report.complete_by_word:
         yield "Rests on `--complete`: asset types absent from the input were taken to have no assets."
     if report.gaps:
-        yield "## Not looked at"
-        yield _list(
-            [], (_gap(gap) for gap in report.gaps), len(report.gaps), "- {} more; the json report has all."
-        )
+        yield f"## Not looked at: {plural(len(report.gaps), 'gap')}"
+        yield "\n".join(_gap(gap) for gap in report.gaps[:_AT_ONCE])
+        if more := report.gaps[_AT_ONCE:]:
+            yield _folded(f"{len(more):,} more", map(_gap, more), len(more))
     if summary.readiness:
         yield "## Readiness"
         rows = (
@@ -62,6 +73,9 @@ def _before_findings(report: Report, summary: Summary) -> Iterator[str]:
         )
         head = ["| readiness | clusters | |", "| --- | ---: | --- |"]
         yield _list(head, rows, len(summary.readiness), "| {} more | | |")
+
+
+def _after_findings(report: Report, summary: Summary) -> Iterator[str]:
     if summary.rules:
         yield "## Rules"
         head = [
@@ -71,9 +85,9 @@ def _before_findings(report: Report, summary: Summary) -> Iterator[str]:
         rows = (_rule(counts) for counts in summary.rules)
         yield _list(head, rows, len(summary.rules), "| {} more | | | | | | | | | |")
     if summary.unknown:
-        yield "## Could not be decided"
-        lines = (_undecided(result) for result in summary.unknown)
-        yield _list([], lines, len(summary.unknown), "- {} more; the json report has all.")
+        count = len(summary.unknown)
+        yield f"## Could not be decided: {plural(count, 'result')}"
+        yield _folded("What would settle them", map(_undecided, summary.unknown), count)
     if report.waiver_notes:
         yield "## Waivers"
         lines = (f"- {escape(note.kind)}: {_prose(note.text)}" for note in report.waiver_notes)
@@ -93,6 +107,11 @@ def _list(head: Sequence[str], lines: Iterable[str], total: int, rest: str) -> s
     return "\n".join(kept)
 
 
+def _folded(title: str, lines: Iterable[str], total: int) -> str:
+    listed = _list([], lines, total, "- {} more; the json report has all.")
+    return f"<details><summary>{title}</summary>\n\n{listed}\n\n</details>"
+
+
 def _prose(text: str) -> str:
     return escape(shorten(one_line(text), _LONGEST))
 
@@ -103,7 +122,15 @@ def _name(text: str, *, cell: bool = False) -> str:
 
 def _gap(gap: Gap) -> str:
     kind = f" {_name(gap.asset_type)}" if gap.asset_type else ""
-    return f"- {_name(gap.scope)}{kind}: {_prose(gap.reason)} {_prose(gap.hint)}"
+    return f"- {_name(gap.scope)}{kind}: {_prose(gap.reason).rstrip('.')}. *To close it:* {_hint(gap.hint)}"
+
+
+def _hint(text: str) -> str:
+    """What settles something, with its commands as code; one too long is no use when it is cut."""
+    text = one_line(text)
+    if len(text) <= _LONGEST_COMMAND:
+        return prose(text)
+    return "the json report says what does, at length."
 
 
 def _rule(counts: RuleCounts) -> str:
@@ -124,9 +151,9 @@ def _place(result: Result) -> str:
 
 
 def _undecided(result: Result) -> str:
-    reasons = " ".join(_prose(reason) for reason in result.reasons[:5])
-    more = f" And {len(result.reasons) - 5} more reasons." if len(result.reasons) > 5 else ""
-    return f"- {_name(result.rule)} {_place(result)}: {reasons or _prose(result.message)}{more}"
+    reasons = "".join(f"\n  - {_hint(reason)}" for reason in result.reasons[:5])
+    more = f"\n  - and {plural(len(result.reasons) - 5, 'more reason')}" if len(result.reasons) > 5 else ""
+    return f"- {_name(result.rule)} {_place(result)}: {_prose(result.message)}{reasons}{more}"
 
 
 def _findings(worst: Sequence[Result], room: int) -> Iterator[bytes]:
@@ -156,6 +183,9 @@ def _rest(left: Sequence[Result]) -> str:
 
 def _finding(result: Result) -> str:
     title = f"**{escape(result.rule)}** {_place(result)}\n\n{_prose(result.message)}"
+    if result.declarations:
+        places = ", ".join(_name(declared(one)) for one in result.declarations[:5])
+        title += f"\n\nTerraform: {places}"
     fix = result.remediation
     if fix is None:
         return title
@@ -167,4 +197,7 @@ def _finding(result: Result) -> str:
     ]
     if len(fix.commands) > 10:
         commands.append(f"{len(fix.commands) - 10:,} more commands are in the json report.")
+    commands += [
+        fence(one.fix, "diff") for one in result.declarations if one.fix and len(one.fix) <= _LONGEST_COMMAND
+    ]
     return "\n\n".join((title, "<details><summary>Fix</summary>", _prose(fix.text), *commands, "</details>"))

@@ -3,7 +3,8 @@
 GitHub shows each result as an open alert whatever its `kind`, `suppressions` or `baselineState`, rejects a
 whole file for one result that it cannot place, and tells alerts apart by rule, path and fingerprint (GitHub
 documentation, "SARIF support for code scanning"). So its profile holds failures alone, at a path that stays
-the same as long as the resource does, and what is left out is named in a notification.
+the same as long as the resource does, and what is left out is named in a notification. It shows a related
+location only where the message links to it (`[text](1)`), so that messages link to what decided.
 """
 
 from __future__ import annotations
@@ -12,25 +13,30 @@ import re
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from urllib.parse import quote
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 
 from auditor.engine.result import Severity, Verdict
+from auditor.facts.traffic import decider_text
 from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import canonical, last
 from auditor.reporting import markup
 from auditor.reporting.encode import chunks, dumps, utf8
-from auditor.reporting.report_json import EvidenceEncoder
+from auditor.reporting.report_json import EvidenceEncoder, comparison
 from auditor.reporting.text import one_line, plural, shorten, visible
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
 
     from auditor.engine.result import Report, ResourceRef, Result
     from auditor.engine.rule import Example, Rule
+    from auditor.model.facts import PodTraffic
+    from auditor.model.traffic import Box, Decider
+    from auditor.reporting.shards import Shard
 
 Profile = Literal["github", "full"]
 
@@ -57,6 +63,16 @@ MAX_NOTIFICATIONS = 200
 
 MAX_RELATED = 20
 """Related locations of one result; further assets are in its evidence."""
+
+MAX_SHARDS = 20
+"""Files that a report can be split into: GitHub takes at most 20 runs in one upload, into which
+`upload-sarif` joins all files of a folder."""
+
+_DEEPEST = 40
+"""Levels of nesting of an observed value. The SARIF SDK reads 64 levels in all, Ruby's JSON 100."""
+
+_LINKED_EVIDENCE = 3
+"""Assets of the evidence that a message links to if it names none of them."""
 
 _LEVEL = {
     Severity.CRITICAL: "error",
@@ -253,46 +269,72 @@ _FRAMEWORKS: dict[str, _Framework] = {
 }
 
 
-def render_github(report: Report) -> Iterator[bytes]:
-    """For GitHub code scanning: failures neither waived nor info, within every limit of an upload."""
-    return chunks(_run(report, "github"))
+def render_github(report: Report, shard: Shard | None = None) -> Generator[bytes, None, str]:
+    """For GitHub code scanning: failures neither waived nor info, within every limit of an upload.
+
+    With `shard`, the part of the report that belongs to it, under a category of its own. Returns a remark for
+    whoever ran the scan: how many results there are, and what of them GitHub will not show.
+    """
+    tally = _Tally()
+    yield from chunks(_run(report if shard is None else shard.report, "github", tally, shard))
+    return tally.remark()
 
 
 def render_full(report: Report) -> Iterator[bytes]:
-    """Every result with its kind, waivers as suppressions, and the benchmarks as taxonomies."""
-    return chunks(_run(report, "full"))
+    """Every result with its kind, and waivers as suppressions."""
+    return chunks(_run(report, "full", _Tally()))
 
 
-def _run(report: Report, profile: Profile) -> Iterator[bytes]:
-    taxonomies = _Taxonomies(report.rules) if profile == "full" else None
+@dataclass(slots=True)
+class _Tally:
+    """How many results of a profile were written, and how many did not fit."""
+
+    written: int = 0
+    cut: int = 0
+
+    def remark(self) -> str:
+        found = plural(self.written + self.cut, "result")
+        # A hash spreads projects unevenly, so that each file is meant to be four fifths full.
+        shards = min(max(2, -(-(self.written + self.cut) // (SHOWN_RESULTS * 4 // 5))), MAX_SHARDS)
+        if self.cut:
+            return (
+                f"{found}, of which the mildest {self.cut:,} are left out, since GitHub rejects a file with "
+                f"all; write several with --sarif-shards {shards}"
+            )
+        if self.written > SHOWN_RESULTS:
+            return f"{found}, of which GitHub shows {SHOWN_RESULTS:,}; try --sarif-shards {shards}"
+        return found
+
+
+def _run(report: Report, profile: Profile, tally: _Tally, shard: Shard | None = None) -> Iterator[bytes]:
+    taxonomies = _Taxonomies(report.rules)
     head = {
         "tool": {
             "driver": {
                 "name": "gke-auditor",
                 "semanticVersion": report.tool_version,
                 "rules": [_descriptor(rule, taxonomies) for rule in report.rules],
-                **(
-                    {"supportedTaxonomies": taxonomies.references}
-                    if taxonomies and taxonomies.references
-                    else {}
-                ),
+                **({"supportedTaxonomies": taxonomies.references} if taxonomies.references else {}),
                 "notifications": [_notice(id_) for id_ in _NOTICES],
             }
         },
-        **({"taxonomies": taxonomies.components} if taxonomies and taxonomies.components else {}),
-        "automationDetails": {"id": _automation_id(report)},
+        **({"taxonomies": taxonomies.components} if taxonomies.components else {}),
+        "automationDetails": {
+            "id": _automation_id(report, shard),
+            **(
+                {"guid": _guid(report.digest, report.rules_digest, report.read_time)}
+                if profile == "full"
+                else {}
+            ),
+        },
+        **_baseline_guid(report, profile),
         "originalUriBaseIds": {
             "%SRCROOT%": {
                 "description": {"text": "The root of the repository that this file is uploaded to."}
             }
         },
         "columnKind": "utf16CodeUnits",
-        "properties": {
-            "profile": profile,
-            "inventoryDigest": report.digest,
-            "rulesDigest": report.rules_digest,
-            "readTime": report.read_time,
-        },
+        "properties": _properties(report, profile, shard),
     }
     start = (
         b'{"$schema":"https://json.schemastore.org/sarif-2.1.0.json","version":"2.1.0","runs":['
@@ -301,22 +343,52 @@ def _run(report: Report, profile: Profile) -> Iterator[bytes]:
     )
     yield start
     selection = _Selection(report.results) if profile == "full" else _for_github(report)
-    written = 0
-    encoder = _ResultEncoder(report.rules, profile)
+    encoder = _ResultEncoder(report, profile)
     room = _Room(start)
     separator = b"\n"
     for result in selection.results:
         encoded = encoder.encode(result)
-        if profile == "github" and (written == MAX_RESULTS or not room.takes(encoded)):
+        if profile == "github" and (tally.written == MAX_RESULTS or not room.takes(encoded)):
             break
         yield separator
         yield encoded
         separator = b",\n"
-        written += 1
+        tally.written += 1
+    tally.cut = len(selection.results) - tally.written
     # What happened to the results is known only now, and the order of members has no meaning in JSON.
     yield b'],"invocations":['
-    yield dumps(_invocation(report, profile, selection, written))
+    yield dumps(_invocation(report, profile, selection, tally, shard))
     yield b"]}]}\n"
+
+
+def _guid(digest: str, rules_digest: str, read_time: str | None) -> str:
+    """The identity of a run: of the same inventory, judged by the same rules, it is the same."""
+    return str(uuid5(NAMESPACE_URL, f"gke-auditor/run/v1\n{digest}\n{rules_digest}\n{read_time or ''}"))
+
+
+def _baseline_guid(report: Report, profile: Profile) -> dict[str, str]:
+    then = report.comparison
+    if profile != "full" or then is None:
+        return {}
+    return {"baselineGuid": _guid(then.digest, then.rules_digest, then.read_time)}
+
+
+def _properties(report: Report, profile: Profile, shard: Shard | None) -> dict[str, object]:
+    properties: dict[str, object] = {
+        "profile": profile,
+        "inventoryDigest": report.digest,
+        "rulesDigest": report.rules_digest,
+        "readTime": report.read_time,
+        **({"shard": shard.number, "shards": shard.of} if shard else {}),
+    }
+    if profile == "github":
+        return properties
+    # What a later scan needs to take this file as its baseline, and what this one says of its own.
+    return properties | {
+        "scope": report.scope,
+        **({"ruleDigests": dict(report.rule_digests)} if report.rule_digests else {}),
+        **({"baseline": comparison(report.comparison)} if report.comparison is not None else {}),
+    }
 
 
 class _Room:
@@ -379,7 +451,7 @@ def _for_github(report: Report) -> _Selection:
 # --- rules ----------------------------------------------------------------------------------------------
 
 
-def _descriptor(rule: Rule, taxonomies: _Taxonomies | None) -> Descriptor:
+def _descriptor(rule: Rule, taxonomies: _Taxonomies) -> Descriptor:
     controls = [f"compliance/{key}-{number}" for key, numbers in rule.controls.items() for number in numbers]
     tags = dict.fromkeys(one_line(tag) for tag in ("security", "gke", "network", *controls, *rule.tags))
     descriptor: Descriptor = {
@@ -397,7 +469,7 @@ def _descriptor(rule: Rule, taxonomies: _Taxonomies | None) -> Descriptor:
     }
     if rule.references:
         descriptor["helpUri"] = _url(rule.references[0].url)
-    if taxonomies is not None and rule.controls:
+    if rule.controls:
         descriptor["relationships"] = taxonomies.relationships(rule)
     return descriptor
 
@@ -513,10 +585,11 @@ class _Taxonomies:
 class _ResultEncoder:
     """Results as SARIF; what results about one resource share is encoded once."""
 
-    def __init__(self, rules: Sequence[Rule], profile: Profile) -> None:
-        self._indexes = {rule.id: index for index, rule in enumerate(rules)}
+    def __init__(self, report: Report, profile: Profile) -> None:
+        self._indexes = {rule.id: index for index, rule in enumerate(report.rules)}
         self._full = profile == "full"
-        self._evidence = EvidenceEncoder()
+        self._clusters = report.clusters
+        self._evidence = EvidenceEncoder(_DEEPEST)
         self._ref: ResourceRef | None = None
         self._locations = orjson.Fragment(b"[]")
         self._viewer: str | None = None
@@ -530,12 +603,13 @@ class _ResultEncoder:
             self._viewer = _viewer(ref)
             self._place = _place(ref)
         failed = result.verdict is Verdict.FAIL
+        related = self._related(result)
         encoded: SarifResult = {
             "ruleId": result.rule,
             "kind": _KIND[result.verdict],
             # A kind other than fail has no severity (SARIF 2.1.0, 3.27.10 and 3.27.25).
             "level": _LEVEL[result.severity] if failed else "none",
-            "message": {"text": _message(result, self._place)},
+            "message": {"text": _message(result, self._place, related)},
             "locations": self._locations,
             "partialFingerprints": {
                 "primaryLocationLineHash": f"{result.fingerprint[:16]}:1",
@@ -551,15 +625,10 @@ class _ResultEncoder:
             encoded["ruleIndex"] = index
         if failed:
             encoded["rank"] = _SCORE[result.severity] * 10
-        related = [
-            orjson.Fragment(_related(asset, number))
-            for number, asset in enumerate(
-                dict.fromkeys(e.asset for e in result.evidence if e.asset != ref.name), start=1
-            )
-            if number <= MAX_RELATED and asset.startswith("//")
-        ]
         if related:
-            encoded["relatedLocations"] = related
+            encoded["relatedLocations"] = [
+                orjson.Fragment(_encoded(one, number)) for number, one in enumerate(related, 1)
+            ]
         if self._viewer:
             encoded["hostedViewerUri"] = self._viewer
         if self._full:
@@ -568,6 +637,125 @@ class _ResultEncoder:
             if result.baseline:
                 encoded["baselineState"] = result.baseline
         return orjson.dumps(encoded)
+
+    def _related(self, result: Result) -> list[_Related]:
+        """Where to look besides the resource, what decided first; the position is the location's id."""
+        found = [*_declared(result), *self._deciding(result)]
+        known = {one.uri for one in found}
+        found += (one for one in _read_from(result) if one.uri not in known)
+        return found[:MAX_RELATED]
+
+    def _deciding(self, result: Result) -> Iterator[_Related]:
+        """The firewall rules that the result's message names as those that decide packets."""
+        if result.verdict is not Verdict.FAIL or "rule" not in result.message:
+            return
+        traffic = self._traffic.get(result.resource.name)
+        if traffic is None:
+            return
+        boxes = (*traffic.same_node.analysis.denied, *traffic.any_node.analysis.denied)
+        deciders = dict.fromkeys(
+            (
+                *(box.decided_by for box in boxes),
+                *traffic.same_node.analysis.deciders,
+                *traffic.any_node.analysis.deciders,
+            )
+        )
+        for decider in deciders:
+            if decider is not None and decider.asset is not None:
+                text = decider_text(decider)
+                if text in result.message:
+                    yield _Related.of_asset(decider.asset, text, text, _example(boxes, decider))
+
+    @cached_property
+    def _traffic(self) -> dict[str, PodTraffic]:
+        return {one.resource.name: one.facts.traffic for one in self._clusters if one.facts is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class _Related:
+    """A related location: where it is, the resource there, and what it is in a few words.
+
+    `linked` is the text by which a message names it, empty if messages do not. `example` is a sentence for
+    the message about what was decided there. `lines` are those of a block of Terraform that declares the
+    resource, or may if that is not `certain`.
+    """
+
+    uri: str
+    resource: str
+    label: str
+    linked: str = ""
+    example: str = ""
+    lines: tuple[int, int] | None = None
+    certain: bool = True
+
+    @staticmethod
+    def of_asset(asset: str, label: str, linked: str = "", example: str = "") -> _Related:
+        """An asset at the path that stays the same as long as the asset does."""
+        parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
+        return _Related(f"gcp/{'/'.join(map(_segment, parts))}.json", asset, label, linked, example)
+
+
+def _declared(result: Result) -> Iterator[_Related]:
+    """The blocks of Terraform configuration that declare the resource, or its part.
+
+    A path outside of the repository, as far as that can be seen, is no location of the file.
+    """
+    name = result.resource.name
+    for one in result.declarations:
+        parts = one.file.split("/")
+        if not one.file or one.file.startswith("/") or ".." in parts or ":" in parts[0]:
+            continue
+        own = one.asset.startswith(name) or (result.subject is not None and last(one.asset) == result.subject)
+        if own:
+            yield _Related(
+                "/".join(_segment(part) for part in parts if part not in ("", ".")),
+                one.asset,
+                one.address,
+                lines=(one.start_line, one.end_line),
+                certain=one.certainty != "candidate",
+            )
+
+
+def _example(boxes: Iterable[Box], decider: Decider) -> str:
+    """A packet that the rule denies, for `gke-auditor trace`; empty if there is none."""
+    for box in boxes:
+        witness = box.witness
+        if box.decided_by == decider and box.benign is None and witness is not None:
+            port = "" if witness.port is None else f" port {witness.port}"
+            return (
+                f"For example, {box.direction} of {witness.protocol}{port} from {witness.source} "
+                f"(pool {witness.source_pool}) to {witness.destination} (pool {witness.destination_pool})."
+            )
+    return ""
+
+
+def _read_from(result: Result) -> Iterator[_Related]:
+    """The assets that the evidence was read from: a firewall rule, a subnetwork, a ConfigMap."""
+    own = result.resource.name
+    assets = dict.fromkeys(e.asset for e in result.evidence if e.asset != own and e.asset.startswith("//"))
+    names = Counter(map(last, assets))
+    for asset in assets:
+        name = last(asset)
+        subject = name == result.subject and names[name] == 1
+        yield _Related.of_asset(asset, f"{_kind_of(asset)} {name}", name if subject else "")
+
+
+_KINDS = {
+    "firewalls": "firewall rule",
+    "firewallPolicies": "firewall policy",
+    "subnetworks": "subnetwork",
+    "networks": "network",
+    "clusters": "cluster",
+    "nodePools": "node pool",
+    "configmaps": "ConfigMap",
+    "daemonsets": "DaemonSet",
+    "egressnatpolicies": "EgressNATPolicy",
+}
+
+
+def _kind_of(asset: str) -> str:
+    collection = asset.rpartition("/")[0].rpartition("/")[2]
+    return _KINDS.get(collection, collection)
 
 
 def _suppressions(result: Result) -> list[Suppression]:
@@ -585,12 +773,15 @@ def _suppressions(result: Result) -> list[Suppression]:
     ]
 
 
-def _message(result: Result, place: str) -> str:
+def _message(result: Result, place: str, related: Sequence[_Related]) -> str:
     """What was found, where, observed against expected, and the fix: GitHub shows no file beside it."""
-    parts = [_sentence(result.message), place]
+    failed = result.verdict is Verdict.FAIL
+    found, linked = _with_links(_sentence(_quoted(result.message)), related)
+    parts = [place]
     if result.subject is not None and result.subject not in result.message:
         parts.append(f"It concerns {result.subject}.")
-    if result.verdict is Verdict.FAIL:
+    if failed:
+        parts += [one.example for one in related if one.example][:1]
         parts += [
             f"Observed {e.path} = {_value(e.observed)}; expected {_value(e.expected)}."
             for e in result.evidence
@@ -599,8 +790,54 @@ def _message(result: Result, place: str) -> str:
         if result.remediation is not None:
             parts.append(f"Fix: {_sentence(result.remediation.text)}")
     parts += [_sentence(reason) for reason in result.reasons]
-    commands = result.remediation.commands if result.remediation and result.verdict is Verdict.FAIL else ()
-    return _unlinked(visible("\n".join((" ".join(parts), *commands))))
+    commands = result.remediation.commands if failed and result.remediation else ()
+    rest = _quoted("\n".join((" ".join(parts), *commands)))
+    numbered = list(enumerate(related, 1))
+    blocks = [(number, one) for number, one in numbered if one.lines is not None]
+    if failed and len(related) > len(blocks) and not linked:
+        # GitHub shows a related location only by way of a link.
+        sources = [pair for pair in numbered if pair[1].lines is None][:_LINKED_EVIDENCE]
+        found += f" Read from {', '.join(_link(_quoted(one.label), number) for number, one in sources)}."
+    if blocks:
+        links = ", ".join(_link("in Terraform", number) for number, _ in blocks)
+        verb = "Declared" if all(one.certain for _, one in blocks) else "May be declared"
+        found += f" {verb} {links}."
+    return f"{found} {rest}"
+
+
+def _with_links(text: str, related: Sequence[_Related]) -> tuple[str, bool]:
+    """The text with the names of related locations as links to them, and whether there is any."""
+    numbers: dict[str, int] = {}
+    for number, one in enumerate(related, 1):
+        if name := _quoted(one.linked):
+            numbers.setdefault(name, number)
+    if not numbers:
+        return text, False
+    # The longest first: one name may be the beginning of another.
+    names = "|".join(map(re.escape, sorted(numbers, key=lambda name: (-len(name), name))))
+    done: set[str] = set()
+
+    def link(match: re.Match[str]) -> str:
+        name = match[0]
+        if name in done:
+            return name
+        done.add(name)
+        return _link(name, numbers[name])
+
+    return re.sub(rf"(?<![\w-])(?:{names})(?![\w-])", link, text), bool(done)
+
+
+def _link(text: str, number: int) -> str:
+    """A link to a related location; brackets would end its text early (SARIF 2.1.0, 3.11.6)."""
+    return f"[{text.translate(_NO_BRACKETS)}]({number})"
+
+
+_NO_BRACKETS = str.maketrans({"[": "(", "]": ")", "\\": "/", "\n": " "})
+
+
+def _quoted(text: str) -> str:
+    """Text of others in a message: it does not steer the screen, and nothing in it is a link."""
+    return _unlinked(visible(text))
 
 
 def _unlinked(text: str) -> str:
@@ -642,10 +879,12 @@ def _logical(name: str) -> dict[str, object]:
     }
 
 
-def _physical(uri: str) -> dict[str, object]:
+def _physical(uri: str, lines: tuple[int, int] = (1, 1)) -> dict[str, object]:
+    # A block ends with its closing brace.
+    end = 1 if lines == (1, 1) else 2
     return {
         "artifactLocation": {"uri": uri, "uriBaseId": "%SRCROOT%"},
-        "region": {"startLine": 1, "startColumn": 1, "endLine": 1, "endColumn": 1},
+        "region": {"startLine": lines[0], "startColumn": 1, "endLine": lines[1], "endColumn": end},
     }
 
 
@@ -654,16 +893,13 @@ def _location(ref: ResourceRef) -> bytes:
 
 
 @lru_cache(maxsize=4096)
-def _related(asset: str, number: int) -> bytes:
-    """An asset that the evidence was read from: a firewall rule, a subnetwork, a policy."""
-    parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
-    uri = f"gcp/{'/'.join(_segment(part) for part in parts)}.json"
+def _encoded(related: _Related, number: int) -> bytes:
     return orjson.dumps(
         {
             "id": number,
-            "physicalLocation": _physical(uri),
-            "logicalLocations": [_logical(asset)],
-            "message": {"text": _unlinked(one_line(last(asset))) or "_"},
+            "physicalLocation": _physical(related.uri, related.lines or (1, 1)),
+            "logicalLocations": [_logical(related.resource)],
+            "message": {"text": _unlinked(one_line(related.label)) or "_"},
         }
     )
 
@@ -691,10 +927,11 @@ def _viewer(ref: ResourceRef) -> str | None:
 # --- the run --------------------------------------------------------------------------------------------
 
 
-def _automation_id(report: Report) -> str:
-    """`gke-auditor/SCOPE/TIME`: GitHub takes what stands before the last slash as the category."""
+def _automation_id(report: Report, shard: Shard | None) -> str:
+    """`gke-auditor/SCOPE[/shard-NN]/TIME`: GitHub takes what stands before the last slash as the category."""
     scope = _dashed(report.scope)[:200] or "scope"
-    return f"gke-auditor/{scope}/{_dashed(report.read_time or report.now) or 'time'}"
+    part = f"/{shard.name}" if shard else ""
+    return f"gke-auditor/{scope}{part}/{_dashed(report.read_time or report.now) or 'time'}"
 
 
 def _dashed(text: str) -> str:
@@ -720,8 +957,11 @@ def _notification(id_: str, level: Literal["note", "warning", "error"], text: st
     }
 
 
-def _invocation(report: Report, profile: Profile, selection: _Selection, written: int) -> dict[str, object]:
-    nothing_judged = bool(report.gaps) and not report.results
+def _invocation(
+    report: Report, profile: Profile, selection: _Selection, tally: _Tally, shard: Shard | None
+) -> dict[str, object]:
+    # An empty shard is no sign that nothing was judged: its projects may just have no cluster.
+    nothing_judged = bool(report.gaps) and not report.results and shard is None
     gaps = [
         f"{gap.scope}{f' ({gap.asset_type})' if gap.asset_type else ''}: "
         f"{_sentence(gap.reason)} {_sentence(gap.hint)}"
@@ -738,7 +978,7 @@ def _invocation(report: Report, profile: Profile, selection: _Selection, written
             )
         )
     notifications += _undecided(report, selection)
-    notifications += _left_out(selection, profile, written)
+    notifications += _left_out(selection, profile, tally)
     if report.complete_by_word:
         notifications.append(
             _notification(
@@ -791,21 +1031,22 @@ def _undecided(report: Report, selection: _Selection) -> Iterator[Notification]:
         yield notification
 
 
-def _left_out(selection: _Selection, profile: Profile, written: int) -> Iterator[Notification]:
+def _left_out(selection: _Selection, profile: Profile, tally: _Tally) -> Iterator[Notification]:
     """What of the audit's failures is not in the file, and why."""
-    cut = len(selection.results) - written
-    if cut:
+    if tally.cut:
         yield _notification(
             "results-left-out",
             "warning",
-            f"{plural(cut, 'finding')} left out, the mildest: GitHub takes at most {MAX_RESULTS:,} results "
-            f"and 10 MB in one file, and {written:,} are in this one.",
+            f"{plural(tally.cut, 'finding')} left out, the mildest: GitHub takes at most {MAX_RESULTS:,} "
+            f"results and 10 MB in one file, and {tally.written:,} are in this one. Write several files with "
+            "--sarif-shards.",
         )
-    if profile == "github" and written > SHOWN_RESULTS:
+    if profile == "github" and tally.written > SHOWN_RESULTS:
         yield _notification(
             "results-left-out",
             "note",
-            f"GitHub shows {SHOWN_RESULTS:,} results of a file; this one has {written:,}, the worst first.",
+            f"GitHub shows {SHOWN_RESULTS:,} results of a file; this one has {tally.written:,}, the worst "
+            "first. Write several files with --sarif-shards to see all.",
         )
     if selection.info:
         yield _notification(

@@ -12,7 +12,7 @@ from auditor.reporting.text import plural
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from auditor.engine.result import Report, Result
+    from auditor.engine.result import Comparison, Report, Result
 
 READINESS: dict[str, str] = {
     "degraded": "visibility is on and Pod traffic is being dropped or not seen",
@@ -136,9 +136,26 @@ def verdict_line(report: Report) -> str:
     return line + "."
 
 
-def baseline_line(summary: Summary) -> str | None:
-    """How the failures compare with the baseline, None without one."""
-    if not summary.since:
+def baseline_line(summary: Summary, comparison: Comparison | None = None) -> str | None:
+    """How the failures compare with the baseline, and what cannot be told; None without one."""
+    if not summary.since and comparison is None:
         return None
     new, unchanged, gone = (summary.since.get(word, 0) for word in ("new", "unchanged", "absent"))
-    return f"Since the baseline: {new:,} new, {unchanged:,} unchanged, {gone:,} gone."
+    line = f"Since the baseline: {new:,} new, {unchanged:,} unchanged, {gone:,} gone"
+    if comparison is None:
+        return line + "."
+    states = Counter(one.state for one in comparison.unsettled)
+    told = [f"{states[state]:,} {words}" for state, words in UNSETTLED.items() if states[state]]
+    if told:
+        line += f"; not taken for fixed: {', '.join(told)}"
+    return line + "."
+
+
+UNSETTLED: dict[str, str] = {
+    "undecided": "undecided now",
+    "not_judged": "in clusters that do not run now",
+    "not_covered": "outside this inventory",
+    "rule_changed": "of rules that have changed",
+    "rule_gone": "of rules not evaluated now",
+}
+"""The states of a finding that is neither there nor settled, and what a count of them is of."""

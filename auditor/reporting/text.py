@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import re
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from auditor.model.declaration import Declaration
 
 _BREAK = re.compile(r"[ \t]*[\r\n][ \t\r\n]*")
 
@@ -38,3 +42,10 @@ def shorten(text: str, limit: int) -> str:
 def plural(count: int, noun: str, plural_noun: str = "") -> str:
     """The count with its noun: `1 cluster`, `2 clusters`, `12,000 clusters`."""
     return f"{count:,} {noun if count == 1 else plural_noun or noun + 's'}"
+
+
+def declared(one: Declaration) -> str:
+    """A place that declares something, in a few words: `main.tf:12 google_container_cluster.main`."""
+    place = f"{one.file}:{one.start_line} " if one.file else ""
+    doubt = " (perhaps)" if one.certainty == "candidate" else ""
+    return f"{place}{one.address}{f' ({one.action})' if one.action else ''}{doubt}"

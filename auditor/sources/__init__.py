@@ -1,4 +1,4 @@
-"""Where an inventory comes from: files of many forms, or assets in memory."""
+"""Where an inventory comes from: files of many forms, live scopes, or assets in memory."""
 
 from __future__ import annotations
 
@@ -38,14 +38,17 @@ def load(
     complete: bool = False,
     strict: bool = False,
     progress: Callable[[int], None] | None = None,
+    live: Callable[[int, int, str], None] | None = None,
 ) -> AssetInventory:
-    """Read files and folders into one inventory.
+    """Read files, folders and live scopes into one inventory.
 
-    `sources` are paths, `-` for standard input, or `demo`; `kubernetes` pairs a cluster (full resource name
-    or `project/location/name`) with a file of what kubectl printed for it. `complete` is the user's word that
-    the files hold every asset of the organisation. With `strict`, a malformed line or element is an error.
-    `progress` is called about once a megabyte with the number of bytes read so far.
-    Raises `SourceError` for a source that cannot be read to its end or is of no known kind.
+    `sources` are paths, `-` for standard input, `demo`, or live scopes such as `organizations/99`, which are
+    read together as one snapshot; `live` is told of assets, pages and what is being read. `kubernetes` pairs
+    a cluster (full resource name or `project/location/name`) with a file of what kubectl printed for it.
+    `complete` is the user's word that the files hold every asset of the organisation. With `strict`, a
+    malformed line or element is an error. `progress` is called about once a megabyte with the number of bytes
+    read so far. Raises `SourceError` for a source that cannot be read to its end or parsed at all, and if
+    none is of a known kind, and `AuditorError` for a live scope of which nothing can be read.
     """
     builder = Builder()
     with _collector_off(), ExitStack() as stack:
@@ -56,8 +59,16 @@ def load(
                 progress(done + count)
 
         seen: set[tuple[int, int] | str] = set()
-        for source in sources:
-            found, passed = files.find(source) if source != DEMO else (_demo(stack), [])
+        useful = False
+        useless: SourceError | None = None
+        for source in _ordered(sources):
+            passed: list[tuple[str, str]] = []
+            if isinstance(source, tuple):
+                found = _collected(stack, source, live)
+            elif source == DEMO:
+                found = _demo(stack)
+            else:
+                found, passed = files.find(source)
             builder.gaps += [
                 Gap(place, None, f"was passed over: it {why}", "give the file itself")
                 for place, why in passed
@@ -75,16 +86,20 @@ def load(
                     count = in_parts.read(file, recogniser, tick)
                     done += files.read(file, recogniser, tick) if count is None else count
                     recogniser.end()
-                    read_any = True
+                    read_any = useful = True
                 except files.UnusableError as error:
-                    if file.explicit or strict:
+                    if strict or (file.explicit and not isinstance(error, files.UnknownKindError)):
                         raise
                     failed = failed or error
-                    if isinstance(error, files.EmptyFileError):
+                    if isinstance(error, files.EmptyFileError | files.BrokenFileError):
                         builder.hole(ANY, ANY, file.label)
                     builder.gaps.append(Gap(error.place or file.label, None, error.message, error.hint))
             if failed is not None and not read_any:
-                raise failed
+                if not isinstance(failed, files.UnknownKindError):
+                    raise failed
+                useless = useless or failed
+        if useless is not None and not useful:
+            raise useless
         for cluster, path in kubernetes:
             for file in files.find(path)[0]:
                 recogniser = Recogniser(file.label, builder, strict=True, cluster=cluster)
@@ -128,6 +143,36 @@ def _copied(value: object, place: str) -> Json:
         raise SourceError(
             f"is no JSON: {error}", hint="give dicts as orjson.loads returns them", place=place
         ) from error
+
+
+def _ordered(sources: Sequence[str]) -> list[str | tuple[str, ...]]:
+    """The sources, all live scopes as one in the place of the first."""
+    from auditor.sources.live.scope import is_live
+
+    scopes = tuple(dict.fromkeys(source for source in sources if is_live(source)))
+    found: list[str | tuple[str, ...]] = []
+    for source in sources:
+        if source not in scopes:
+            found.append(source)
+        elif scopes not in found:
+            found.append(scopes)
+    return found
+
+
+def _collected(
+    stack: ExitStack, scopes: tuple[str, ...], progress: Callable[[int, int, str], None] | None
+) -> list[files.Input]:
+    """A snapshot of live scopes, which is gone when the stack is closed."""
+    from pathlib import Path
+    from tempfile import TemporaryDirectory
+
+    from auditor.sources.live.collect import Options, Progress, collect
+
+    folder = stack.enter_context(TemporaryDirectory(prefix="gke-auditor-"))
+    path = Path(folder, "snapshot.ndjson.zst")
+    told = Progress() if progress is None else Progress(show=progress)
+    collect(Options(scopes), path, resume=False, progress=told)
+    return [files.Input(", ".join(scopes), str(path), explicit=True)]
 
 
 def _demo(stack: ExitStack) -> list[files.Input]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 import orjson
 
 from auditor.errors import SourceError
+from auditor.model import deferred
 from auditor.model import inventory as model
 from auditor.model.inventory import ClusterEntry, Gap
 from auditor.model.names import canonical, project_of, region_of
@@ -17,9 +18,11 @@ from auditor.sources.coverage import ANY, AssetCoverage
 from auditor.sources.inventory import AssetInventory, Piece, StoredCluster, StoredObject, with_id
 from auditor.sources.records import PARSERS, PRESENCE, ClusterData, Document, Record, dated, later
 from auditor.sources.references import answer_with_ids, policy_with_ids
+from auditor.sources.terraform.apply import apply as apply_plans
+from auditor.sources.terraform.laying import Applied
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Container, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from auditor.model.evidence import Json
@@ -57,11 +60,12 @@ class _Assembly:
         numbers = self._project_numbers()
         tables = {kind: self._decided(kind, self._taken.tables[kind], numbers) for kind in wording.USED}
         ancestors = self._ancestors(tables[model.PROJECT], numbers)
+        applied = self._apply_plans(tables, numbers, ancestors, complete=complete)
         records = tables[model.CLUSTER]
         entries = tuple(
             _entry(record.name, key, record.time, ancestors) for key, record in sorted(records.items())
         )
-        stored, embedded = self._clusters(entries, records, tables[model.NODE_POOL])
+        stored, embedded = self._clusters(entries, records, tables[model.NODE_POOL], applied.pools_unknown)
         networks = {key: self._network(record.payload, key) for key, record in _sorted(tables[model.NETWORK])}
         subnetworks = {
             key: self._subnetwork(record.payload, key, numbers)
@@ -87,29 +91,11 @@ class _Assembly:
         effective, answers = self._effective_firewalls(networks, policies, entries, cluster_networks, numbers)
         placeless = {key for key, record in records.items() if record.payload is None}
         organizations = frozenset(tables[model.ORGANIZATION])
-        open_ended = bool(self._taken.open_pages and not self._taken.last_pages)
+        open_ended = self._open_ended
         scope = self._scope(sources, organizations, entries, networks)
-        coverage = AssetCoverage(
-            scope=scope,
-            complete=complete,
-            headers=tuple(self._taken.headers),
-            exported=frozenset() if open_ended else frozenset(self._taken.exported),
-            listed=frozenset(
-                (kind, project_of(with_id(f"projects/{project}", numbers)))
-                for kind, project in self._taken.listed
-            ),
-            organizations=frozenset() if open_ended else organizations,
-            holes={
-                kind: {
-                    project if project == ANY else project_of(with_id(f"projects/{project}", numbers)): place
-                    for project, place in places.items()
-                }
-                for kind, places in self._taken.holes.items()
-            },
-            ancestors=ancestors,
-            networks=frozenset(
-                project_of(key) for key in {*networks, *filter(None, cluster_networks.values())}
-            ),
+        coverage = self._coverage(scope, numbers, ancestors, complete=complete)
+        coverage.networks = frozenset(
+            project_of(key) for key in {*networks, *filter(None, cluster_networks.values())}
         )
         objects = self._kubernetes(entries, stored, tables, numbers, coverage, listed)
         if open_ended:
@@ -167,19 +153,89 @@ class _Assembly:
             project_numbers=numbers,
             stored=stored,
             spool=self._taken.spool,
+            planned=applied.planned,
         )
+        for key, made in sorted(applied.rules.items()):
+            # GKE's own rules for planned clusters: they count, and are not among the assets that were read.
+            rules[key] = (*rules.get(key, ()), *made)
         poolless = [
             entry.key
             for entry in entries
             if entry.key not in placeless
+            and entry.key not in applied.pools_unknown
             and not pools.get(entry.key)
             and not (records[entry.key].payload.autopilot and entry.key in pools)
         ]
+        stated_networks = {
+            entry.key: cluster_networks[entry.key]
+            for entry in entries
+            if entry.key in cluster_networks
+            and (cluster_networks[entry.key] or entry.name not in applied.planned)
+        }
         self._taken.gaps += missing.gaps(
-            inventory, cluster_networks, cluster_subnetworks, sorted(placeless), poolless
+            inventory, stated_networks, cluster_subnetworks, sorted(placeless), poolless
         )
         inventory.gaps = tuple(dict.fromkeys(self._taken.gaps))
         return inventory
+
+    @property
+    def _open_ended(self) -> bool:
+        return bool(self._taken.open_pages and not self._taken.last_pages)
+
+    def _coverage(
+        self,
+        scope: str,
+        numbers: Mapping[str, str],
+        ancestors: Mapping[str, tuple[str, ...]],
+        *,
+        complete: bool,
+    ) -> AssetCoverage:
+        """What was read; that of networks is still to be added."""
+        return AssetCoverage(
+            scope=scope,
+            complete=complete,
+            headers=tuple(self._taken.headers),
+            exported=frozenset() if self._open_ended else frozenset(self._taken.exported),
+            listed=frozenset(
+                (kind, project_of(with_id(f"projects/{project}", numbers)))
+                for kind, project in self._taken.listed
+            ),
+            organizations=frozenset() if self._open_ended else frozenset(self._taken.organizations),
+            holes={
+                kind: {
+                    project if project == ANY else project_of(with_id(f"projects/{project}", numbers)): place
+                    for project, place in places.items()
+                }
+                for kind, places in self._taken.holes.items()
+            },
+            ancestors=ancestors,
+        )
+
+    def _apply_plans(
+        self,
+        tables: dict[str, dict[str, Record]],
+        numbers: Mapping[str, str],
+        ancestors: Mapping[str, tuple[str, ...]],
+        *,
+        complete: bool,
+    ) -> Applied:
+        """Lay Terraform's plans and states over the tables."""
+        if not self._taken.plans:
+            return Applied()
+        # The word that the files hold everything is about the plan, too, and proves nothing against a state.
+        read = self._coverage("", numbers, ancestors, complete=False)
+        applied = apply_plans(
+            self._taken.plans,
+            tables,
+            spool=self._taken.spool,
+            numbers=numbers,
+            coverage=read,
+            complete=complete,
+        )
+        self._taken.gaps += applied.gaps
+        for kind, project, place in applied.holes:
+            self._taken.hole(kind, project, place)
+        return applied
 
     def _project_numbers(self) -> dict[str, str]:
         for project, chain in self._taken.places.items():
@@ -322,8 +378,12 @@ class _Assembly:
         entries: Sequence[ClusterEntry],
         records: Mapping[str, Record],
         pool_records: Mapping[str, Record],
+        planned: Container[str] = (),
     ) -> tuple[dict[str, StoredCluster], dict[str, tuple[str, ...] | None]]:
-        """What is stored of each cluster, and the names of its pools (None: not known)."""
+        """What is stored of each cluster, and the names of its pools (None: not known).
+
+        `planned` are the keys of clusters whose pools a Terraform plan leaves open.
+        """
         by_cluster: dict[str, dict[str, Record]] = {}
         for key, record in pool_records.items():
             cluster, _, pool = key.partition("/nodePools/")
@@ -338,7 +398,9 @@ class _Assembly:
             if payload is None:
                 names[entry.key] = tuple(sorted(pools))
                 continue
-            if payload.pools is None:
+            if payload.pools is None and entry.key in planned:
+                one.pools_known = False
+            elif payload.pools is None:
                 one.pools_known = False
                 self._taken.gaps.append(
                     Gap(
@@ -441,6 +503,8 @@ class _Assembly:
         return group if group.key == key else replace(group, key=key)
 
     def _problems(self, kind: str, asset: str, problems: Sequence[str]) -> None:
+        # What a plan leaves open is said where it matters, by results that are unknown.
+        problems = [one for one in problems if not deferred.is_about(one)]
         if problems:
             self._taken.gaps.append(
                 Gap(
@@ -467,7 +531,10 @@ class _Assembly:
                 found.append(rule)
         self._sort_gaps(mark)
         for rule in grouped.pop("", ()):
-            self._taken.hole(model.FIREWALL, project_of(canonical(rule.asset)), rule.asset)
+            why = next((one for one in rule.problems if deferred.is_about(one)), None)
+            place = f"the {why}" if why is not None else rule.asset
+            project = project_of(canonical(rule.asset))
+            self._taken.hole(model.FIREWALL, ANY if project.startswith("(") else project, place)
         joined: dict[str, list[FirewallRule]] = {}
         for network, rules in grouped.items():
             key = with_id(network, numbers)
@@ -590,7 +657,14 @@ class _Assembly:
             decided = tables[asset_type] = self._decided(asset_type, table, numbers)
             for key, record in decided.items():
                 objects.setdefault(key.partition("/k8s/")[0], []).append(record.payload)
-            if kind != "Pod" and any(asset_type in one.asset_types for one in coverage.headers):
+            if kind == "EgressNATPolicy" and asset_type in coverage.exported:
+                # A type counts as read when an asset of it is in a plain export: here cluster by cluster,
+                # since these come from the clusters themselves. The agent's kinds need a list: one of them
+                # says nothing of the other, and many clusters have neither.
+                for cluster in {key.partition("/k8s/")[0] for key in decided}:
+                    if coverage.hole(asset_type, project_of(cluster)) is None:
+                        listed.setdefault(cluster, set()).add(kind)
+            if kind != "Pod" and any(asset_type in one.asset_types or one.listed for one in coverage.headers):
                 for entry in entries:
                     if coverage.lists_objects(asset_type, entry.key):
                         listed.setdefault(entry.key, set()).add(kind)
@@ -669,7 +743,8 @@ class _Assembly:
         return wording.count(len(projects), "project")
 
     def _read_time(self) -> str | None:
-        times = [header.read_time for header in self._taken.headers if parse.instant(header.read_time)]
+        stated = (*(header.read_time for header in self._taken.headers), *self._taken.read_times)
+        times = [time for time in stated if parse.instant(time)]
         if times:
             return max(times, key=lambda text: (cast("datetime", parse.instant(text)), text))
         return self._taken.newest_text or None

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from auditor.sources.parse import Object
     from auditor.sources.records import Origin
     from auditor.sources.snapshot import Header
+    from auditor.sources.terraform.document import Plan
 
 
 _SHARE = 5_000
@@ -37,11 +38,13 @@ class Builder:
     """Everything that was taken in.
 
     `tables` holds, by asset type and canonical reference, a `Record`, or a list of them where an asset came
-    more than once. `exported` are the types of which a plain export holds an asset, `listed` pairs of type
-    and project that a gcloud list holds in full, `pool_lists` the clusters whose node pools one does.
-    `open_pages` and `last_pages` count pages of API answers with and without a successor, `other` what is of
-    no use here. `holes` says by type and project (each may be `*`) where something may have been lost.
-    `places` and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number.
+    more than once. `exported` are the types of which a plain export holds an asset, `organizations` those
+    whose own asset is in one, `listed` pairs of type and project that a gcloud list holds in full,
+    `pool_lists` the clusters whose node pools one does. `open_pages` and `last_pages` count pages of API
+    answers with and without a successor, `read_times` are those the pages state, `other` counts what is of no
+    use here. `holes` says by type and project (each may be `*`) where something may have been lost. `places`
+    and `moved` are the ancestors stated for a project, `numbers` the IDs stated for a number. `plans` are
+    Terraform's plans and states.
     """
 
     spool: Spool = field(default_factory=Spool)
@@ -49,6 +52,7 @@ class Builder:
     listed: set[tuple[str, str]] = field(default_factory=set)
     pool_lists: set[str] = field(default_factory=set)
     headers: list[Header] = field(default_factory=list)
+    read_times: list[str] = field(default_factory=list)
     open_pages: int = 0
     last_pages: int = 0
     other: int = 0
@@ -56,6 +60,7 @@ class Builder:
         default_factory=lambda: {kind: {} for kind in (*wording.USED, *kubernetes.KIND_OF)}
     )
     exported: set[str] = field(default_factory=set)
+    organizations: set[str] = field(default_factory=set)
     holes: dict[str, dict[str, str]] = field(default_factory=dict)
     places: dict[str, list[str]] = field(default_factory=dict)
     moved: dict[str, set[tuple[str, ...]]] = field(default_factory=dict)
@@ -65,6 +70,7 @@ class Builder:
     documents: list[Document] = field(default_factory=list)
     placeholders: dict[str, str] = field(default_factory=dict)
     numbers: dict[str, frozenset[str]] = field(default_factory=dict)
+    plans: list[Plan] = field(default_factory=list)
 
     def asset(self, origin: Origin, number: int, value: Object) -> bool:
         """An asset in the envelope of Cloud Asset Inventory; False if it is none."""
@@ -84,6 +90,8 @@ class Builder:
             return True
         if origin.plain:
             self.exported.add(kind)
+            if kind == model.ORGANIZATION:
+                self.organizations.add(canonical(name))
         self.take(origin, number, kind, name, data, time, ancestors)
         return True
 
@@ -178,9 +186,9 @@ class Builder:
                     self._put(kind, key, one)
         if not share:
             return
-        for name in ("gaps", "headers", "answers", "documents"):
+        for name in ("gaps", "headers", "read_times", "answers", "documents", "plans"):
             getattr(self, name).extend(share[name])
-        for name in ("listed", "pool_lists", "exported"):
+        for name in ("listed", "pool_lists", "exported", "organizations"):
             getattr(self, name).update(share[name])
         for name in ("open_pages", "last_pages", "other"):
             setattr(self, name, getattr(self, name) + share[name])

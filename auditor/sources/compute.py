@@ -13,6 +13,7 @@ from sys import intern
 from typing import TYPE_CHECKING, Any, Literal
 
 from auditor.model.addresses import parse_range
+from auditor.model.deferred import text_of, within
 from auditor.model.names import canonical, last, project_of, region_of
 from auditor.model.network import (
     AddressGroup,
@@ -77,6 +78,9 @@ def _show(value: object) -> str:
         return str(value) if value.bit_length() <= 64 else "a huge number"
     if isinstance(value, float):
         return repr(value)
+    deferred = text_of(value) or text_of([value])
+    if deferred is not None:
+        return deferred
     return (
         "a list" if isinstance(value, list) else "an object" if isinstance(value, dict) else "no JSON value"
     )
@@ -144,6 +148,10 @@ def _texts(value: object, name: str, aspect: Aspect, problems: _Problems) -> tup
         try:
             return _shared(tuple(value))
         except TypeError:
+            deferred = text_of(value)
+            if deferred is not None:
+                problems.add(f"{name} is {deferred}", aspect)
+                return ()
             good = [text for text in value if isinstance(text, str)]
             odd = next(item for item in value if not isinstance(item, str))
             problems.add(f"{name} holds {_show(odd)} where a string belongs", aspect)
@@ -224,6 +232,10 @@ def _layer4(value: object, name: str, key: str, old: str, problems: _Problems) -
     if type(value) is not list:
         problems.add(f"{name} is {_show(value)}, not a list", "layer4")
         return ()
+    deferred = text_of(value)
+    if deferred is not None:
+        problems.add(f"{name} is {deferred}", "layer4")
+        return ()
     entries: list[tuple[Any, tuple[Any, ...]]] = []
     for entry in value:
         if type(entry) is not dict:
@@ -242,6 +254,10 @@ def _layer4(value: object, name: str, key: str, old: str, problems: _Problems) -
     try:
         found, wrong = _layer4_of(tuple(entries))
     except TypeError:
+        deferred = within(value)
+        if deferred is not None:
+            problems.add(f"{name} is {deferred}", "layer4")
+            return ()
         found, wrong = _layer4_of(tuple((_plain(p), tuple(map(_plain, ports))) for p, ports in entries))
     for text in wrong:
         problems.add(f"{name}: {text}", "layer4")
@@ -357,7 +373,12 @@ def parse_subnetwork(asset: str, data: object) -> Subnetwork:
         if isinstance(name, str) and isinstance(cidr, str):
             secondary[name] = cidr
         else:
-            problems.add(f"secondaryIpRanges holds {_show(entry)}, no named range")
+            deferred = within(entry) or text_of([entry])
+            problems.add(
+                f"secondaryIpRanges: {deferred}"
+                if deferred
+                else f"secondaryIpRanges holds {_show(entry)}, no named range"
+            )
     ipv6 = (fields.get("ipv6CidrRange"), fields.get("internalIpv6Prefix"), fields.get("externalIpv6Prefix"))
     return Subnetwork(
         asset=asset,
@@ -410,14 +431,17 @@ def parse_firewall(asset: str, data: object) -> FirewallRule:
         if disabled is None:
             problems.add(f"disabled is {_show(get('disabled'))}", "disabled")
             disabled = False
-    logging = False
+    logging: bool | None = False
     logs = get("logConfig")
     if logs is not None:
         message = logs if type(logs) is dict else _message(logs)
         stated = None if message is None else _flag(message.get("enable"))
-        if stated is None:
+        deferred = text_of(message.get("enable")) if message and stated is None else None
+        if deferred is not None:
+            problems.add(f"logConfig.enable is {deferred}")
+        elif stated is None:
             problems.add("logConfig could not be understood")
-        logging = bool(stated)
+        logging = None if deferred is not None else bool(stated)
     network = get("network")
     if type(network) is str and network:
         network = _reference(network, "" if "projects/" in network else _project_of_asset(asset, fields))
@@ -500,7 +524,8 @@ def _secure_tags(value: object, name: str, aspect: Aspect, problems: _Problems) 
         fields = entry if isinstance(entry, dict) else {}
         tag, state = fields.get("name"), fields.get("state")
         if not isinstance(tag, str):
-            problems.add(f"{name} holds {_show(entry)}, no secure tag", aspect)
+            shown = within(entry) or _show(entry)
+            problems.add(f"{name} holds {shown}, no secure tag", aspect)
             continue
         effective = {"EFFECTIVE": True, "INEFFECTIVE": False}.get(state) if isinstance(state, str) else None
         found.append(SecureTag(tag, effective))
@@ -637,7 +662,10 @@ def _associations(fields: dict[str, Any], project: str, problems: _Problems) -> 
             found.append(Association(name or "", target, number))
         else:
             # Its place among the others is not known: one that may apply anywhere, and first, stands for all.
-            problems.add("an association could not be understood")
+            deferred = within(association)
+            problems.add(
+                f"an association is {deferred}" if deferred else "an association could not be understood"
+            )
             found.append(Association("", "", 0))
     return tuple(found)
 

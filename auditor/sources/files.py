@@ -43,6 +43,7 @@ _BOM = b"\xef\xbb\xbf"
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = " \t\r\n"
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
+_WORD = re.compile(r'[^,"{}\[\]]+(?=[,\]])')
 _YAML_DEPTH = 200
 _YAML_SIZE = 64 << 20
 _DOWNLOAD_AGAIN = "read it from its source again; a download or an upload was cut short"
@@ -52,8 +53,16 @@ class UnusableError(SourceError):
     """The file is none that this program reads. Beside others in a folder, that is a gap and no error."""
 
 
+class UnknownKindError(UnusableError):
+    """The file can be parsed and holds nothing of a known kind. Beside other sources that is a gap too."""
+
+
 class EmptyFileError(UnusableError):
     """The file is empty: it is not known what it should have held."""
+
+
+class BrokenFileError(UnusableError):
+    """The file's text breaks off, or makes no sense from somewhere on: what follows is not known."""
 
 
 class Sink(Protocol):
@@ -74,8 +83,8 @@ class Sink(Protocol):
     def end_of_array(self) -> None:
         """The top-level array is complete."""
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,18 +169,11 @@ def _cannot_open(label: str, error: OSError | ValueError) -> SourceError:
     why = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     hint = "check the path and that you may read it"
     if isinstance(error, FileNotFoundError):
-        hint = "give a file or folder of Cloud Asset Inventory or gcloud JSON, or `demo`"
-        if label.startswith(("organizations/", "folders/", "projects/")):
-            hint = (
-                "scopes are not read live: export it with `gcloud asset list --content-type=resource "
-                f"--format=json {_scope_flag(label)}` and give the file"
-            )
+        hint = (
+            "give a file or folder of Cloud Asset Inventory or gcloud JSON, a live scope such as "
+            "organizations/123, or `demo`"
+        )
     return SourceError(f"cannot be opened: {why}", hint=hint, place=label)
-
-
-def _scope_flag(scope: str) -> str:
-    kind, _, name = scope.partition("/")
-    return f"--{kind.removesuffix('s')}={name}"
 
 
 class _Counted(io.RawIOBase):
@@ -447,7 +449,7 @@ def _take_line(number: int, line: bytes, sink: Sink) -> None:
         value = orjson.loads(line)
     except orjson.JSONDecodeError as error:
         if line.strip():
-            sink.malformed(number, _why(error), line)
+            sink.malformed(number, number, _why(error), line)
         return
     sink.line(number, value, line)
 
@@ -484,12 +486,14 @@ class _Cutter:
         self._at = 0
         self._line = 1
         self._counted = 0
+        self._in_array = False
 
     def array(self) -> None:
         """Hand over the elements of an array, then whatever values follow it."""
         self._skip()
         self._at += 1
         self._sink.array()
+        self._in_array = True
         number = 0
         if self._skip() == "]":
             self._at += 1
@@ -504,6 +508,7 @@ class _Cutter:
                 if mark != ",":
                     raise self._broken(number, mark)
                 self._skip()
+        self._in_array = False
         self._sink.end_of_array()
         self.documents()
 
@@ -512,11 +517,11 @@ class _Cutter:
         while self._skip():
             self._value(self._line_number(), self._sink.document)
 
-    def _broken(self, number: int, mark: str) -> SourceError:
+    def _broken(self, number: int, mark: str) -> BrokenFileError:
         found = (
             f"then {mark!r} where a comma or the end of the array is due" if mark else "then the file ends"
         )
-        return SourceError(
+        return BrokenFileError(
             f"the array can be followed up to its element {number}, {found}",
             hint=f"check the file from line {self._line_number()} on; {_DOWNLOAD_AGAIN}",
             place=f"{self._label}:{self._line_number()}",
@@ -579,13 +584,19 @@ class _Cutter:
                 continue
             break
         raw = self._text[self._at : end]
-        self._at = end
         try:
             value = orjson.loads(raw)
         except orjson.JSONDecodeError as error:
-            self._sink.malformed(number, _why(error), raw.encode("utf-8", "replace"))
+            self._malformed(number, end, _why(error))
             return
+        self._at = end
         take(number, value)
+
+    def _malformed(self, number: int, end: int, why: str) -> None:
+        raw = self._text[self._at : end].encode("utf-8", "replace")
+        line = self._line_number()
+        self._at = end
+        self._sink.malformed(number, line, why, raw)
 
     def _unfinished(self) -> bool:
         return self._balance() is None
@@ -607,21 +618,25 @@ class _Cutter:
 
     def _pass_over(self, number: int, error: Exception) -> None:
         """Leave out a value that is no JSON: up to where its brackets balance, or there is no way on."""
-        end = self._balance() if self._text[self._at : self._at + 1] in ("{", "[") else None
+        end = None
+        if self._text[self._at : self._at + 1] in ("{", "["):
+            end = self._balance()
+        elif self._in_array:
+            # A bare word: it ends where the next element or the array's end is due.
+            word = _WORD.match(self._text, self._at)
+            end = word.end() if word is not None else None
         why = (
             "it is nested too deeply"
             if isinstance(error, RecursionError)
             else _why(cast("ValueError", error))
         )
         if end is None:
-            raise SourceError(
+            raise BrokenFileError(
                 f"cannot be parsed: {why[:1].lower()}{why[1:]}",
                 hint=f"check the file there; {_DOWNLOAD_AGAIN}",
                 place=f"{self._label}:{self._line_number()}",
             ) from error
-        raw = self._text[self._at : end]
-        self._at = end
-        self._sink.malformed(number, why[:1].lower() + why[1:], raw.encode("utf-8", "replace"))
+        self._malformed(number, end, why[:1].lower() + why[1:])
 
 
 def _yaml(label: str, stream: io.BufferedReader[Any], sink: Sink) -> None:
@@ -640,7 +655,15 @@ def _yaml(label: str, stream: io.BufferedReader[Any], sink: Sink) -> None:
             hint="have kubectl print JSON: -o json",
             place=label,
         )
-    for number, value in _yaml_documents(label, text):
+    documents = _yaml_documents(label, text)
+    if not any(isinstance(value, dict | list) for _, value in documents):
+        # Any text at all is a YAML scalar.
+        raise UnusableError(
+            "is neither JSON nor YAML: it holds no object",
+            hint="give JSON as Cloud Asset Inventory or gcloud writes it, or YAML as kubectl prints it",
+            place=f"{label}:{documents[0][0]}" if documents else label,
+        )
+    for number, value in documents:
         if value is not None:
             sink.document(number, value)
 

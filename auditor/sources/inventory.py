@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
+from auditor.model.deferred import text_of
 from auditor.model.inventory import Cluster, KubernetesEvidence, KubernetesObject
 from auditor.model.names import canonical, project_of
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     )
     from auditor.sources.coverage import AssetCoverage
     from auditor.sources.spool import Spool
+    from auditor.sources.terraform.laying import Planned
 
 
 class Piece(NamedTuple):
@@ -61,7 +63,10 @@ class StoredCluster:
 
 @dataclass(slots=True)
 class AssetInventory:
-    """Implements `model.inventory.Inventory`."""
+    """Implements `model.inventory.Inventory`.
+
+    `planned` are the assets that a Terraform plan or state declares, by full resource name.
+    """
 
     sources: tuple[str, ...]
     scope: str
@@ -82,6 +87,7 @@ class AssetInventory:
     project_numbers: Mapping[str, str]
     stored: Mapping[str, StoredCluster]
     spool: Spool
+    planned: Mapping[str, Planned] = field(default_factory=dict)
 
     def decode(self, entry: ClusterEntry) -> Cluster:
         """The cluster's data, read back and brought to form. Cheap to repeat, nothing is kept."""
@@ -102,7 +108,8 @@ class AssetInventory:
 
     def _join_pools(self, data: dict[str, Json], stored: StoredCluster) -> None:
         if not stored.pools_known:
-            data.pop("nodePools", None)
+            if text_of(data.get("nodePools")) is None:
+                data.pop("nodePools", None)
             return
         if stored.pools:
             embedded = cast("list[dict[str, Json]]", data.get("nodePools") or [])

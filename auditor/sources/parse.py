@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import orjson
 
+from auditor.model.deferred import text_of
 from auditor.model.evidence import Json
 from auditor.sources import schema
 
@@ -156,6 +157,8 @@ def _mend(message: Object, fields: schema.Fields) -> Sequence[str]:
 
 def _mend_items(key: str, items: list[Json], fields: schema.Fields) -> list[str]:
     misfits: list[str] = []
+    if text_of(items) is not None:
+        return misfits
     for index, one in enumerate(items):
         if isinstance(one, dict):
             found = _mend(one, fields)
@@ -170,6 +173,9 @@ def _mend_field(message: Object, key: str, fields: schema.Fields) -> list[str]:
     """Bring one field to form that is not as its type says, or has no type."""
     value = message[key]
     plain_fields, nested_fields = fields
+    if text_of(value) is not None:
+        # What a Terraform plan cannot state is not of the field's type on purpose.
+        return []
     if value is None:
         del message[key]
         return []

@@ -10,9 +10,10 @@ from auditor.errors import SourceError
 from auditor.model import inventory as model
 from auditor.model.inventory import Gap
 from auditor.model.names import canonical, path, project_of
-from auditor.sources import kubernetes, snapshot
+from auditor.sources import kubernetes, snapshot, wording
 from auditor.sources.coverage import ANY
-from auditor.sources.files import UnusableError
+from auditor.sources.files import UnknownKindError, UnusableError
+from auditor.sources.terraform import document as terraform
 
 if TYPE_CHECKING:
     from auditor.model.evidence import Json
@@ -38,6 +39,9 @@ _LINKS = (
         model.FIREWALL_POLICY,
     ),
 )
+_NAMED = 20
+"""How many places one gap names."""
+
 _LISTS = {f"{kind}List": asset_type for kind, asset_type in _KINDS.items()}
 _AGGREGATED = {
     "compute#subnetworkAggregatedList": "subnetworks",
@@ -45,8 +49,8 @@ _AGGREGATED = {
     "compute#firewallPoliciesScopedList": "firewallPolicies",
 }
 _KNOWN = (
-    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, or a "
-    "snapshot of `gke-auditor collect`"
+    "Cloud Asset Inventory JSON, the JSON of gcloud container or compute commands, kubectl output, what "
+    "`terraform show -json` prints, or a snapshot of `gke-auditor collect`"
 )
 
 
@@ -58,7 +62,8 @@ class WholeError(Exception):
 class _List:
     """A list that is being read: what it holds of which projects, if it is a gcloud list.
 
-    `sound` is False once an item of it could not be recognised: then it is not known to be complete.
+    `sound` is False once an item of it could not be recognised, or is none that gcloud lists: then it is not
+    known to be complete. Neither is a list of several kinds, which no command prints.
     """
 
     sound: bool = True
@@ -150,28 +155,31 @@ class Recogniser:
             self._complete(self._array)
         self._in_array = False
 
-    def malformed(self, number: int, why: str, raw: bytes) -> None:
-        """A line, document or element that cannot be parsed."""
+    def malformed(self, number: int, line: int, why: str, raw: bytes) -> None:
+        """A line, document or element that cannot be parsed, and the line it begins on."""
         if self._check is not None:
             self._check.line(raw)
         kind = _TYPE.search(raw)
         project = _NAME.search(raw)
-        place = self.place(number)
+        place = f"{self.label}:{line}"
+        told = f"element {number} cannot be parsed: {why}" if self._in_array else f"cannot be parsed: {why}"
         if self.strict:
             raise SourceError(
-                f"cannot be parsed: {why}",
+                told,
                 hint="mend it, or leave out --strict to have it reported as a gap",
                 place=place,
             )
         self._malformed.append((place, why))
         asset_type = kind[1].decode("utf-8", "replace") if kind else ANY
-        self.builder.lost(
-            self,
-            number,
-            f"cannot be parsed: {why}",
-            asset_type,
-            project[1].decode("utf-8", "replace") if kind and project else ANY,
-            "read it from its source again; what it held is treated as unknown",
+        owner = project[1].decode("utf-8", "replace") if kind and project else ANY
+        self.builder.hole(asset_type, owner, place)
+        self.builder.gaps.append(
+            Gap(
+                place,
+                None if asset_type == ANY else asset_type,
+                told,
+                "read it from its source again; what it held is treated as unknown",
+            )
         )
 
     def seen(self) -> tuple[int, list[str], list[tuple[str, str]]]:
@@ -187,7 +195,8 @@ class Recogniser:
     def end(self) -> None:
         """The file has been read.
 
-        Raises `UnusableError` if it held nothing of a known kind, `SourceError` if it is a cut snapshot.
+        Raises `UnknownKindError` if it held nothing of a known kind, `UnusableError` if nothing in it could
+        be parsed, `SourceError` if it is a cut snapshot.
         """
         if self._check is not None:
             raise self._check.cut_short()
@@ -195,9 +204,9 @@ class Recogniser:
             if self._unknown:
                 self.builder.gaps.append(
                     Gap(
-                        self.label,
+                        self.label if len(self._unknown) > 1 else self._unknown[0],
                         None,
-                        f"values of no known kind: {', '.join(self._unknown)}",
+                        f"values of no known kind: {wording.some(self._unknown, _NAMED)}",
                         f"give {_KNOWN}",
                     )
                 )
@@ -205,10 +214,10 @@ class Recogniser:
         if self._malformed:
             place, why = self._malformed[0]
             more = f", and {len(self._malformed) - 1} more" if len(self._malformed) > 1 else ""
-            raise SourceError(
+            raise UnusableError(
                 f"nothing in the file can be parsed: {why}{more}", hint=f"give {_KNOWN}", place=place
             )
-        raise UnusableError(
+        raise UnknownKindError(
             "is of no known kind",
             hint=f"give {_KNOWN}",
             place=self._unknown[0] if self._unknown else self.label,
@@ -219,7 +228,11 @@ class Recogniser:
     def _value(self, number: int, value: Object, inside: _List | None) -> None:
         if self.cluster is not None:
             self._evidence(number, value)
-        elif self.builder.asset(self, number, value) or self._other(number, value, inside):
+        elif self.builder.asset(self, number, value):
+            self._good += 1
+            if inside is not None:
+                inside.sound = False
+        elif self._other(number, value, inside):
             self._good += 1
         else:
             self._unrecognised(number, value, inside)
@@ -235,10 +248,27 @@ class Recogniser:
         self.builder.document(self.label, self.place(number), value, self.cluster)
 
     def _other(self, number: int, value: Object, inside: _List | None) -> bool:
+        if self._resource(number, value, inside):
+            return True
+        if inside is not None:
+            inside.sound = False
+        return self._answer(number, value)
+
+    def _answer(self, number: int, value: Object) -> bool:
+        """Whole answers: a snapshot's header, a page, lists of the APIs, what kubectl prints."""
         kind = value.get("kind")
         if isinstance(kind, str) and kind.startswith(snapshot.FAMILY):
             self._snapshot(number, value)
             return True
+        if terraform.is_document(value):
+            self.builder.plans.append(terraform.read(value, self.place(number)))
+            return True
+        if terraform.is_raw_state(value):
+            raise UnusableError(
+                "is a state file as Terraform stores it, whose format is no interface",
+                hint="print it: terraform show -json > state.json, and give that file",
+                place=self.label,
+            )
         if isinstance(value.get("assets"), list):
             return self._page(number, value)
         if isinstance(value.get("clusters"), list) and "name" not in value:
@@ -254,7 +284,7 @@ class Recogniser:
         if kubernetes.is_object(value):
             self.builder.document(self.label, self.place(number), value)
             return True
-        return self._resource(number, value, inside)
+        return False
 
     def _snapshot(self, number: int, value: Object) -> None:
         if self.part:
@@ -275,6 +305,9 @@ class Recogniser:
             self.builder.open_pages += 1
         else:
             self.builder.last_pages += 1
+        time = value.get("readTime") or value.get("read_time")
+        if isinstance(time, str):
+            self.builder.read_times.append(time)
         self._items(number, cast("list[Json]", value["assets"]), None)
         return True
 
@@ -360,7 +393,8 @@ class Recogniser:
         )
 
     def _complete(self, inside: _List) -> None:
-        if inside.sound:
+        kinds = {kind for kind, _ in inside.holds} | ({model.NODE_POOL} if inside.pools_of else set())
+        if inside.sound and len(kinds) == 1:
             self.builder.listed |= inside.holds
             self.builder.pool_lists |= inside.pools_of
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import sys
 from functools import cache
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import orjson
 
@@ -55,9 +55,22 @@ def message(name: str) -> Fields:
     return _load()[name]
 
 
+def messages_of(name: str) -> dict[str, str | None]:
+    """The fields of a message, each with the name of the message in it (or in its list's items), if any."""
+    return {
+        field: code.removeprefix("*")[2:] if code.removeprefix("*").startswith("m:") else None
+        for field, code in _spelled()[name].items()
+    }
+
+
+@cache
+def _spelled() -> dict[str, dict[str, str]]:
+    return cast("dict[str, dict[str, str]]", orjson.loads((files("auditor.sources") / FILE).read_bytes()))
+
+
 @cache
 def _load() -> dict[str, Fields]:
-    spelled = orjson.loads((files("auditor.sources") / FILE).read_bytes())
+    spelled = _spelled()
     messages: dict[str, Fields] = {name: ({}, {}) for name in spelled}
     for name, fields in spelled.items():
         scalars, others = messages[name]

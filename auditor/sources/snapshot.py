@@ -7,8 +7,12 @@ Newline-delimited JSON. The first line is the header:
 
 `asset_types` are the types that were asked for and listed to their end in every scope, so that one of which
 no asset follows does not exist there; `gaps` say what could not be read ({"scope", "asset_type", "reason",
-"hint"}). A gap about an asset type withdraws that type for its scope. Then come the assets, one a line, in
-the envelope of Cloud Asset Inventory, each name once. The last line closes the file:
+"hint"}). A gap about an asset type withdraws that type for its scope. Three optional keys: `listed` holds
+what was listed to its end elsewhere than in the scopes ({"scope", "asset_types"}: another project, or, for
+Kubernetes objects, a cluster by its full resource name), `hierarchies` the organizations of which every
+firewall policy of the organization itself and of its folders was read, `counts` the number of assets by
+type. Then come the assets, one a line, in the envelope of Cloud Asset Inventory, each name once, and answers
+of getEffectiveFirewalls, each with the keys `network` and `region`. The last line closes the file:
 
     {"kind": "gke-auditor/snapshot-end/v1", "counts": {"container.googleapis.com/Cluster": 41, …},
      "digest": "sha256:…"}
@@ -29,7 +33,7 @@ from auditor.errors import SourceError
 from auditor.model.inventory import Gap
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Mapping
 
     from auditor.model.evidence import Json
 
@@ -49,13 +53,31 @@ class Header:
     read_time: str = ""
     gaps: tuple[Gap, ...] = ()
     tool: str = f"gke-auditor {__version__}"
+    listed: tuple[tuple[str, frozenset[str]], ...] = ()
+    hierarchies: tuple[str, ...] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
 
 
 def write(header: Header, assets: Iterable[dict[str, Json]]) -> Iterator[bytes]:
     """The lines of a snapshot, each with its line feed. Assets stay in the order given, each name once."""
+    names: set[Json] = set()
+
+    def lines() -> Iterator[tuple[str, bytes]]:
+        for asset in assets:
+            if asset.get("name") not in names:
+                names.add(asset.get("name"))
+                yield str(asset.get("assetType")), orjson.dumps(asset, option=orjson.OPT_APPEND_NEWLINE)
+
+    return write_lines(header, lines())
+
+
+def write_lines(header: Header, lines: Iterable[tuple[str, bytes]]) -> Iterator[bytes]:
+    """The lines of a snapshot, each with its line feed, from those of its assets with their types.
+
+    An empty type is that of a line which is no asset.
+    """
     digest = hashlib.sha256()
     counts: dict[str, int] = {}
-    names: set[Json] = set()
     first: dict[str, Json] = {
         "kind": KIND,
         "tool": header.tool,
@@ -67,16 +89,21 @@ def write(header: Header, assets: Iterable[dict[str, Json]]) -> Iterator[bytes]:
             for gap in header.gaps
         ],
     }
+    if header.listed:
+        first["listed"] = [
+            {"scope": scope, "asset_types": cast("list[Json]", sorted(types))}
+            for scope, types in header.listed
+        ]
+    if header.hierarchies:
+        first["hierarchies"] = list(header.hierarchies)
+    if header.counts:
+        first["counts"] = dict(header.counts)
     line = orjson.dumps(first, option=orjson.OPT_APPEND_NEWLINE)
     digest.update(line)
     yield line
-    for asset in assets:
-        if asset.get("name") in names:
-            continue
-        names.add(asset.get("name"))
-        kind = str(asset.get("assetType"))
-        counts[kind] = counts.get(kind, 0) + 1
-        line = orjson.dumps(asset, option=orjson.OPT_APPEND_NEWLINE)
+    for kind, line in lines:
+        if kind:
+            counts[kind] = counts.get(kind, 0) + 1
         digest.update(line)
         yield line
     last = {"kind": END, "counts": counts, "digest": f"sha256:{digest.hexdigest()}"}
@@ -92,8 +119,16 @@ def header(value: dict[str, Json], place: str) -> Header:
             place=place,
         )
     scopes, types, gaps = value.get("scopes"), value.get("asset_types"), value.get("gaps", [])
+    listed, hierarchies = value.get("listed", []), value.get("hierarchies", [])
     time = value.get("read_time") or ""
-    if not (_texts(scopes) and _texts(types) and isinstance(gaps, list) and isinstance(time, str)):
+    if not (
+        _texts(scopes)
+        and _texts(types)
+        and _texts(hierarchies)
+        and isinstance(gaps, list)
+        and isinstance(listed, list)
+        and isinstance(time, str)
+    ):
         raise SourceError("the header of the snapshot is malformed", hint=_AGAIN, place=place)
     return Header(
         scopes=tuple(cast("list[str]", scopes)),
@@ -101,7 +136,16 @@ def header(value: dict[str, Json], place: str) -> Header:
         read_time=time,
         gaps=tuple(_gap(one, place) for one in gaps),
         tool=str(value.get("tool") or ""),
+        listed=tuple(_listed(one, place) for one in listed),
+        hierarchies=tuple(cast("list[str]", hierarchies)),
     )
+
+
+def _listed(value: Json, place: str) -> tuple[str, frozenset[str]]:
+    scope, types = (value.get("scope"), value.get("asset_types")) if isinstance(value, dict) else (None, None)
+    if isinstance(scope, str) and _texts(types):
+        return scope, frozenset(cast("list[str]", types))
+    raise SourceError("what the header says was listed is malformed", hint=_AGAIN, place=place)
 
 
 def _texts(value: Json) -> bool:

@@ -94,7 +94,9 @@ def facts(**changed: Any) -> ClusterFacts:
             ),
             seen,
         ),
-        network=ClusterNetwork("projects/shop/global/networks/vpc", "shop", False, 1460, seen),
+        network=ClusterNetwork(
+            "projects/shop/global/networks/vpc", "shop", False, 1460, "AFTER_CLASSIC_FIREWALL", seen
+        ),
         windows=WindowsPools((), seen),
         traffic=PodTraffic(ALLOWED, ALLOWED, seen),
     )  # fmt: skip

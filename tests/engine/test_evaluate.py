@@ -109,14 +109,14 @@ def test_results_carry_that_fingerprint(tmp_path: Path) -> None:
         assert result.fingerprint == fingerprint(result.rule, NAME, result.subject)
 
 
-@pytest.mark.parametrize("status", ["RUNNING", "RECONCILING", "DEGRADED", None, "STATUS_UNSPECIFIED"])
+@pytest.mark.parametrize("status", ["RUNNING", "RECONCILING", "DEGRADED", None, ""])
 def test_a_running_cluster_is_judged_and_an_absent_status_counts_as_running(status: str | None) -> None:
     results = JUDGE.cluster(REF, {**DATA, "status": status}, facts())
     others = [one.rule for one in results if one.verdict is not Verdict.PASS]
     assert others == ["same-node-traffic-would-be-denied"], "which asks about clusters with visibility off"
 
 
-@pytest.mark.parametrize("status", ["PROVISIONING", "STOPPING", "ERROR", "running"])
+@pytest.mark.parametrize("status", ["STATUS_UNSPECIFIED", "PROVISIONING", "STOPPING", "ERROR", "running"])
 def test_a_cluster_in_another_state_is_not_judged(status: str) -> None:
     results = JUDGE.cluster(REF, {**DATA, "status": status}, facts(visibility=unknown_visibility()))
     assert {result.verdict for result in results} == {Verdict.NOT_APPLICABLE}
@@ -172,7 +172,7 @@ def test_a_missing_field_without_a_reason_of_its_own_is_named(tmp_path: Path) ->
     assert result.verdict is Verdict.UNKNOWN
     assert "`networkConfig` is missing" in result.reasons[0]
     bare = pack(tmp_path / "q", rule(expect="network.mtu == 1"))
-    about = facts(network=ClusterNetwork(None, None, None, None, ()))
+    about = facts(network=ClusterNetwork(None, None, None, None, None, ()))
     assert one(bare, about=about).reasons == ("`network.mtu` is not known.",)
 
 
@@ -379,7 +379,7 @@ def any_facts(draw: st.DrawFn) -> ClusterFacts:
         versions=Versions(draw(MAYBE), draw(pools), ()),
         masquerade=Masquerade("b", None, draw(st.none() | gaps.map(tuple)), ()),
         flow_logs=FlowLogs(draw(st.none() | subnets.map(tuple)), ()),
-        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), ()),
+        network=ClusterNetwork("n", "p", None, draw(st.none() | st.sampled_from([1460, 1500])), None, ()),
         windows=WindowsPools(draw(st.none() | st.lists(WORDS, max_size=2).map(tuple)), ()),
     )
 

@@ -76,10 +76,11 @@ def test_an_unknown_field_of_a_fact_is_left_out() -> None:
     fact = Versions(None, (PoolVersion("a", "1.2"), PoolVersion("b", None)), ())
     assert of_fact(reads)(fact) == {"pools": [{"version": "1.2"}, {}]}
     whole = env.compile("dyn(network).mtu == 1", "bool").reads["network"]
-    assert of_fact(whole)(ClusterNetwork("n", None, True, 1460, ())) == {
+    assert of_fact(whole)(ClusterNetwork("n", None, True, 1460, "AFTER_CLASSIC_FIREWALL", ())) == {
         "network": "n",
         "shared": True,
         "mtu": 1460,
+        "enforcement_order": "AFTER_CLASSIC_FIREWALL",
     }
 
 

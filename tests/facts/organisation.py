@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from auditor.facts.derive import Deriver
+from auditor.model.extent import Extent
 from auditor.model.inventory import (
     Cluster,
     ClusterEntry,
@@ -17,7 +18,7 @@ from auditor.model.names import canonical
 from auditor.model.network import FirewallRule, FlowLogConfig, Network, Subnetwork
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from auditor.model.facts import ClusterFacts
     from auditor.model.inventory import Coverage
@@ -164,6 +165,9 @@ class FakeCoverage:
 
     def why_not(self, asset_type: str, project: str) -> Gap:
         return Gap(f"projects/{project}", asset_type, "the input holds none", "gcloud asset list")
+
+    def extent(self, asset_type: str, projects: Iterable[str]) -> Extent:
+        return Extent(projects=frozenset(project for project in projects if self.read(asset_type, project)))
 
 
 @dataclass

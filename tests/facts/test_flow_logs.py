@@ -152,6 +152,7 @@ def test_without_a_full_path_nothing_is_known_of_the_network(config: object) -> 
         "network.project",
         "network.shared",
         "network.mtu",
+        "network.enforcement_order",
     }
 
 
@@ -170,4 +171,9 @@ def test_projects_by_number_and_by_id_are_compared_by_number() -> None:
 def test_a_network_path_without_project_has_no_known_project() -> None:
     found = facts(data(networkConfig={"network": "global/networks/vpc"})).network
     assert (found.project, found.shared) == (None, None)
-    assert {one.path for one in found.unknowns} == {"network.shared", "network.project", "network.mtu"}
+    assert {one.path for one in found.unknowns} == {
+        "network.shared",
+        "network.project",
+        "network.mtu",
+        "network.enforcement_order",
+    }

@@ -513,10 +513,14 @@ def concretise(random: Random, subject: Organisation) -> Organisation:
         for number in range(random.randrange(4)):
             rule = settle.vpc_rule(writer.vpc_rule(f"found-{number}"))
             assets.append(asset(FIREWALL, f"projects/host/global/firewalls/{rule['name']}", rule, chain))
+    whole = any(not answer["region"] for answer in effective)
     for found in writer.policies(series="0"):
         unread = (
             subject.unread.hierarchy if "projects/" not in found["name"] else POLICY in subject.unread.types
         )
+        if whole and "/regions/" in found["name"]:
+            # By the word of the global answer there are none but those of the inventory.
+            continue
         if unread:
             assets.append(settle.asset(found))
     return Organisation(pools, assets, effective)
@@ -605,7 +609,17 @@ def obscure(random: Random, subject: Organisation) -> Organisation:
             assets = [each for each in assets if each["assetType"] != GROUP]
         elif loss == 2:
             kind = random.choice((FIREWALL, POLICY))
-            assets = [each for each in assets if each["assetType"] != kind or random.random() < 0.5]
+            # What the global answer does not show is lost unnoticed: then none of it may go.
+            kept = {
+                each["name"]
+                for each in assets
+                if "/regions/" in each["name"] and any(not answer["region"] for answer in effective)
+            }
+            assets = [
+                each
+                for each in assets
+                if each["assetType"] != kind or each["name"] in kept or random.random() < 0.5
+            ]
             types.add(kind)
             hierarchy |= kind == POLICY
         elif loss == 3:

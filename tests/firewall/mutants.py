@@ -108,7 +108,7 @@ MUTANTS: tuple[Mutant, ...] = (
         "elif above is None and policies:",
         "elif False:",
     ),
-    mutant("global effective answer shows it all", CHAIN, "if answer.region != region:", "if False:"),
+    mutant("any effective answer shows every region", CHAIN, "if answer.region != region:", "if False:"),
     mutant(
         "source tags match Pods",
         COMPILED,

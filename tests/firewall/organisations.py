@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
+from auditor.model.extent import Extent
 from auditor.model.facts import NodeClass, NodeClasses, Pods, PoolPods
 from auditor.model.inventory import (
     ADDRESS_GROUP,
@@ -33,7 +34,7 @@ from auditor.sources.compute import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.model.network import (
         AddressGroup,
@@ -66,6 +67,9 @@ class StatedCoverage:
 
     def why_not(self, asset_type: str, project: str) -> Gap:
         return Gap(f"projects/{project}", asset_type, f"{asset_type} assets were not read", "export them")
+
+    def extent(self, asset_type: str, projects: Iterable[str]) -> Extent:
+        return Extent(projects=frozenset(project for project in projects if self.read(asset_type, project)))
 
 
 @dataclass

@@ -169,7 +169,7 @@ class Simulator:
 
         unread: list[Step] = [None]
         answers = [e for e in self.effective if self.reference(e["network"]) == node.network]
-        answers.sort(key=lambda answer: answer["region"] != node.region)
+        answers.sort(key=lambda answer: (answer["region"] != node.region, answer["region"] != ""))
         if answers:
             shown = answers[0]["data"]
             vpc: list[Step] = [self._vpc(shown.get("firewalls", []), *view)]
@@ -181,7 +181,8 @@ class Simulator:
                 system = steps("system", listed(shown, "SYSTEM", "SYSTEM_GLOBAL"))
                 system += steps("system", self._attached("system", node))
                 regionally = steps("network_regional", self._attached("network_regional", node))
-                if POLICY in self.unread.types:
+                # The global answer is authoritative; that of another region says nothing of this one's.
+                if POLICY in self.unread.types and answers[0]["region"]:
                     system, regionally = unread + system, unread + regionally
         else:
             vpc = [

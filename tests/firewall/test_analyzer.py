@@ -365,9 +365,16 @@ def test_an_effective_answer_counts_for_its_network_alone() -> None:
     assert verdicts(traffic) == ("allowed", "allowed")
 
 
-def test_the_global_effective_answer_does_not_show_regional_policies() -> None:
+def test_the_global_effective_answer_is_the_last_word_where_policies_were_not_read() -> None:
     answer = {"firewalls": [gke_all("10.8.0.0/16")["resource"]["data"]]}
     effective = [{"network": NETWORK_KEY, "region": "", "data": answer}]
+    traffic = analyse(network(), effective=effective, unread=frozenset({FIREWALL_POLICY}))
+    assert verdicts(traffic) == ("allowed", "allowed")
+
+
+def test_the_effective_answer_of_another_region_does_not_show_the_policies_of_this_one() -> None:
+    answer = {"firewalls": [gke_all("10.8.0.0/16")["resource"]["data"]]}
+    effective = [{"network": NETWORK_KEY, "region": "us-east1", "data": answer}]
     unread = analyse(network(), effective=effective, unread=frozenset({FIREWALL_POLICY}))
     assert verdicts(unread) == ("unknown", "unknown")
     assert any(

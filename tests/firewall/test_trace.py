@@ -197,3 +197,9 @@ def test_trace_and_analysis_agree_on_random_organisations(seed: int) -> None:
                 assert told.decided_by == held[0].decided_by
             elif held:
                 assert set(told.candidates) == set(held[0].candidates)
+
+
+def test_the_only_pool_needs_no_name_if_its_ranges_are_not_all_known() -> None:
+    facts = cluster([pool_pods("a", resolved=False)])
+    analyzer = Analyzer(organisation(ASSETS))
+    assert trace(analyzer, *facts, A, "172.16.0.1", "tcp", 1).packet.to_pool == "a"

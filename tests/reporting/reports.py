@@ -26,6 +26,7 @@ from auditor.engine.result import (
 )
 from auditor.engine.rule import Rule
 from auditor.engine.waivers import Waiver
+from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import (
     ClusterFacts,
@@ -106,6 +107,7 @@ def rule(id_: str, severity: Severity = Severity.MEDIUM, title: str = "", **chan
             "applies_to": {"kind": kind},
             "checks": ({"expect": "visibility.state == 'on'", "message": "Cluster {cluster.name} is off."},),
             "passing": "Visibility is on.",
+            "evidence": ({"path": "traffic"},) if "traffic" in id_ else (),
             "remediation": {
                 "text": "Turn on intra-node visibility.",
                 "commands": (
@@ -486,7 +488,7 @@ def facts(
             ),
             (Evidence(subnetwork, "logConfig.enable", flow_logs),),
         ),
-        network=ClusterNetwork(VPC, HOST, True, 1460, ()),
+        network=ClusterNetwork(VPC, HOST, True, 1460, "AFTER_CLASSIC_FIREWALL", ()),
         windows=WindowsPools((), ()),
         traffic=traffic or allowed_traffic(),
     )
@@ -907,3 +909,24 @@ def big(clusters: int) -> Report:
                 )
             )
     return report(reports, results)
+
+
+def declared() -> Report:
+    """`all_verdicts`, where Terraform declares the cluster that loses traffic, and perhaps a second time."""
+    whole = all_verdicts()
+    name = cluster_ref("checkout").name
+    diff = "--- a/gke/main.tf\n+++ b/gke/main.tf\n@@ -14,1 +14,2 @@\n+  enable_intranode_visibility = true\n"
+    places = (
+        Declaration(
+            name, "google_container_cluster.checkout", "configuration", "gke/main.tf", 12, 40, "update", diff
+        ),
+        Declaration(name, 'module.gke["eu"].google_container_cluster.this', "candidate", "gke/this.tf", 3, 9),
+    )
+    results = tuple(
+        replace(one, declarations=places) if one.rule == "same-node-traffic-denied" else one
+        for one in whole.results
+    )
+    clusters = tuple(
+        replace(one, declarations=places[:1]) if one.resource.name == name else one for one in whole.clusters
+    )
+    return replace(whole, results=results, clusters=clusters)

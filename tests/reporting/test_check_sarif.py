@@ -1,13 +1,15 @@
 from __future__ import annotations
 
+import re
 from copy import deepcopy
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.reporting.check_sarif import check_name, check_sarif
+from auditor.reporting.check_sarif import check_name, check_sarif, check_together, notices
 from tests.reporting import reports
 from tests.reporting.sarif_files import document
 from tests.reporting.strategies import values
@@ -285,6 +287,97 @@ def test_a_part_replaced_by_any_json_never_raises(accepted: Any, data: st.DataOb
     for violation in check_sarif(sarif):
         assert violation.rule
         assert violation.remedy
+
+
+TAKEN = {
+    "level-of-no-failure",
+    "locations-cut",
+    "name-too-long",
+    "notification-text-missing",
+    "rule-index",
+    "rule-missing",
+    "tags-cut",
+    "text-too-long",
+    "thread-flow-locations-cut",
+}
+
+
+@pytest.mark.parametrize("name", MUTATIONS)
+def test_a_refusal_is_told_from_what_github_takes_and_shows_otherwise(name: str, accepted: Any) -> None:
+    mutate, expected, _ = MUTATIONS[name]
+    sarif = deepcopy(accepted)
+    mutate(sarif)
+    (found,) = {v.refused for v in check_sarif(sarif) if v.rule == expected}
+    assert found is (expected not in TAKEN)
+
+
+def test_every_violation_is_documented_with_what_github_does() -> None:
+    root = Path(__file__).parents[2]
+    table = (root / "docs/check-sarif.md").read_text("utf-8")
+    documented = re.findall(r"^\| `([a-z-]+)` \|", table, re.MULTILINE)
+    source = (root / "auditor/reporting/check_sarif.py").read_text("utf-8")
+    literal = set(re.findall(r'^ +(?:return |yield )?Violation\(\s*"([a-z-]+)"', source, re.MULTILINE))
+    made = {expected for _, expected, _ in MUTATIONS.values()} | literal | {"file-name", "file-too-large"}
+    assert sorted(documented) == sorted(made)
+    refused, _ = table.split("| `locations-cut`")
+    assert all(f"| `{name}` |" in refused for name in made - TAKEN - {"file-name"})
+    assert not any(f"| `{name}` |" in refused for name in TAKEN)
+
+
+# --- several files, and notices -------------------------------------------------------------------------
+
+
+def with_id(accepted: Any, id_: str) -> Any:
+    sarif = deepcopy(accepted)
+    put(first_run(sarif), ("automationDetails", "id"), id_)
+    return sarif
+
+
+def test_files_of_different_categories_go_together(accepted: Any) -> None:
+    files = [(f"{n}.sarif", with_id(accepted, f"tool/shard-{n}/time")) for n in range(20)]
+    assert check_together(files) == []
+
+
+def test_two_files_of_one_category_do_not(accepted: Any) -> None:
+    files = [
+        ("a.sarif", with_id(accepted, "tool/x/monday")),
+        ("b.sarif", with_id(accepted, "tool/x/tuesday")),
+    ]
+    (found,) = check_together(files)
+    assert (found.rule, found.pointer) == ("duplicate-category", "b.sarif")
+    assert "a.sarif" in found.text
+
+
+def test_files_with_more_than_20_runs_do_not(accepted: Any) -> None:
+    files = [(f"{n}.sarif", with_id(accepted, f"tool/shard-{n}/time")) for n in range(21)]
+    assert [v.rule for v in check_together(files)] == ["too-many-runs"]
+
+
+def test_files_that_are_too_large_together_do_not(accepted: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("auditor.reporting.check_sarif.MAX_FILE", 1_000)
+    files = [(f"{n}.sarif", with_id(accepted, f"tool/shard-{n}/time")) for n in range(2)]
+    assert [v.rule for v in check_together(files)] == ["file-too-large"]
+
+
+def test_any_json_can_be_checked_together() -> None:
+    odd: list[Any] = [None, [], {"runs": {}}, {"runs": [None, {"automationDetails": {"id": 1}}]}]
+    for value in odd:
+        assert check_together([("a", value)]) == []
+        assert notices(value) == []
+
+
+def test_results_that_github_hides_or_shows_unasked_are_worth_a_notice(accepted: Any) -> None:
+    assert notices(accepted) == []
+    sarif = deepcopy(accepted)
+    put(first_run(sarif), ("results",), [result(sarif)] * 5_001)
+    (hidden,) = notices(sarif)
+    assert "5,001 results, of which GitHub shows 5,000" in hidden
+    assert check_sarif(sarif) == []
+
+    full = document(reports.all_verdicts(), "sarif-full")
+    silent, suppressed = notices(full)
+    assert "15 results of another kind than fail" in silent
+    assert "1 suppressed result" in suppressed
 
 
 @pytest.mark.parametrize("path", ["report.json", "out/x.quality.sarif", "x.csra.sarif", "sarif"])

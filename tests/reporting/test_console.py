@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 
 from auditor.engine.result import Report, Verdict
+from auditor.model.inventory import Gap
 from auditor.reporting.console import WIDTH, summary
 from tests.reporting import reports
 from tests.reporting.strategies import hostile_reports
@@ -75,7 +76,7 @@ def test_only_the_most_frequent_reason_is_printed_and_the_others_are_counted() -
         for n, reason in enumerate(["No ConfigMap.", "No Network.", "No Network."])
     ]
     text = printed(reports.report(results=results))
-    assert "! not decided: a-rule for 3 resources · No Network.\n  and 1 other reason\n" in text
+    assert "! not decided: a-rule for 3 resources · No Network. (and 1 other reason)\n" in text
 
 
 def test_the_files_written_are_named_with_their_size() -> None:
@@ -93,8 +94,22 @@ def test_findings_that_are_not_shown_are_counted() -> None:
 
 
 def test_gaps_that_are_not_shown_are_counted() -> None:
-    report = replace(reports.report(), gaps=reports.all_verdicts().gaps * 10)
-    assert "! 22 more gaps; every report lists all" in printed(report)
+    gaps = tuple(Gap(f"projects/p{n}", None, f"Reason {n}.", "Ask.") for n in range(30))
+    assert "! 26 more gaps; every report lists all" in printed(replace(reports.report(), gaps=gaps))
+
+
+def test_gaps_of_one_reason_are_told_together() -> None:
+    gaps = tuple(
+        Gap(f"projects/p{n}", kind, "Permission denied.", "Grant a role.")
+        for n in range(5)
+        for kind in ("compute.googleapis.com/Network", "compute.googleapis.com/Firewall")
+    )
+    text = " ".join(printed(replace(reports.report(), gaps=gaps)).split())
+    assert (
+        "! not read: projects/p0, projects/p1, projects/p2 and 2 more (compute.googleapis.com/Network, "
+        "compute.googleapis.com/Firewall) · Permission denied. to close it: Grant a role. "
+    ) in text
+    assert text.count("Permission denied.") == 1
 
 
 def test_the_word_of_completeness_is_said() -> None:
@@ -147,3 +162,10 @@ def test_markup_in_names_is_shown_as_it_is() -> None:
     ref = reports.cluster_ref("c")
     result = reports.result("a-rule", Verdict.FAIL, ref, message="[bold red]not markup[/] :smile:")
     assert "[bold red]not markup[/] :smile:" in printed(reports.report(results=[result]))
+
+
+def test_a_file_that_does_not_hold_every_finding_is_not_said_to() -> None:
+    report = reports.big(300)
+    text = printed(report, ("out/r.shard-01.sarif", 1, ""), ("out/r.shard-02.sarif", 1, ""))
+    assert "--output html=PATH shows all of them" in text
+    assert "all of them: out/report.csv" in printed(report, ("r.sarif", 1, ""), ("out/report.csv", 1, ""))

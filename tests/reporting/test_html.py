@@ -20,7 +20,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from auditor import bundled
-from auditor.engine.result import Severity, Verdict
+from auditor.engine.result import Comparison, Point, Severity, Unsettled, Verdict
+from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
 from auditor.model.inventory import SUBNETWORK, Gap
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
 BUILDERS: dict[str, Callable[[], Report]] = {
     "all_verdicts": reports.all_verdicts,
     "hostile": reports.hostile,
+    "declared": reports.declared,
     "big": lambda: reports.big(600),
     "empty": reports.report,
 }
@@ -102,15 +104,36 @@ class Decoded:
             "\x05": subject,
         }
         at["\x01"] = self.expand(self.list["names"][columns["name"][resource]], at)
-        if resource < len(self.header["hash"]):
-            at["\x06"] = self.header["hash"][resource]
-            for number, value in enumerate(self.header["ranges"][resource]):
+        if resource < len(self.list["hash"]):
+            at["\x06"] = self.list["hash"][resource]
+            for number, value in enumerate(self.list["ranges"][resource]):
                 at[chr(14 + number)] = value
+            at.update(zip("\x07\x08\x0b\x0c", self.list["repairs"].get(str(resource), ()), strict=False))
         return at
 
     @staticmethod
     def expand(text: str, at: dict[str, str]) -> str:
-        return re.sub("[\x01-\x06\x0e-\x1f]", lambda match: at[match[0]], text)
+        return re.sub("[\x01-\x08\x0b\x0c\x0e-\x1f]", lambda match: at[match[0]], text)
+
+    @staticmethod
+    def observation(item: Any) -> list[str | None]:
+        if isinstance(item, list):
+            return item
+        expected = item["expected"]
+        return [
+            item["asset"],
+            item["path"],
+            orjson.dumps(item["observed"]).decode(),
+            None if expected is None else orjson.dumps(expected).decode(),
+        ]
+
+    def fact(self, name: str, cluster: int) -> dict[str, Any] | None:
+        line = self.header["facts"][name][cluster]
+        if line < 0:
+            return None
+        fact: dict[str, Any] = orjson.loads(self.expand(self.lines[line], self.places(cluster)))
+        fact["evidence"] = [self.observation(item) for item in fact["evidence"]]
+        return fact
 
     def findings(self) -> list[dict[str, Any]]:
         columns = self.list["findings"]
@@ -119,7 +142,9 @@ class Decoded:
         for i, rule in enumerate(columns["rule"]):
             subject = self.list["strings"][columns["subject"][i]]
             at = self.places(columns["resource"][i], subject)
-            evidence, reasons, fix = orjson.loads(self.expand(self.lines[self.header["findings"][i]], at))
+            evidence, reasons, fix, declarations = orjson.loads(
+                self.expand(self.lines[self.header["findings"][i]], at)
+            )
             found.append(
                 {
                     "verdict": self.list["verdicts"][columns["state"][i]],
@@ -130,9 +155,10 @@ class Decoded:
                     "location": at["\x03"],
                     "subject": subject,
                     "message": self.expand(self.list["strings"][columns["message"][i]], at),
-                    "evidence": evidence,
+                    "evidence": [self.observation(item) for item in evidence],
                     "reasons": reasons,
                     "fix": fix,
+                    "declarations": declarations,
                     "baseline": self.list["baselines"][columns["baseline"][i]],
                     "fingerprint": columns["fingerprint"][i * digits : (i + 1) * digits].rstrip(),
                 }
@@ -265,9 +291,13 @@ def test_every_result_that_is_no_pass_is_in_the_page_whole(name: str) -> None:
             "subject": html.shown(r.subject or ""),
             "message": html.shown(r.message),
             "reasons": [html.shown(reason) for reason in r.reasons],
-            "fix": [html.shown(r.remediation.text), [html.shown(c) for c in r.remediation.commands]]
+            "fix": {
+                "text": html.shown(r.remediation.text),
+                "commands": [html.shown(c) for c in r.remediation.commands],
+            }
             if r.remediation and r.baseline != "absent"
             else None,
+            "declarations": [presentable(asdict(one)) for one in r.declarations],
             "baseline": r.baseline or "",
             "fingerprint": r.fingerprint,
         }
@@ -320,15 +350,21 @@ def test_every_fact_of_every_cluster_comes_back_as_it_was(name: str) -> None:
     clusters = {html.shown(n): c for n, c in by_name.items()}
     for number, full in enumerate(names):
         facts = clusters[full].facts
-        for fact, column in found.header["facts"].items():
+        assert set(found.header["facts"]) == set(ClusterFacts.__dataclass_fields__)
+        for fact in found.header["facts"]:
+            seen = found.fact(fact, number)
             if facts is None:
-                assert column[number] == -1
+                assert seen is None
                 continue
-            line = found.expand(found.lines[column[number]], found.places(number))
-            values, evidence = orjson.loads(line)
-            seen = dict(zip(found.header["fields"][fact], values, strict=True))
+            assert seen is not None
+            evidence = seen.pop("evidence")
+            if fact == "traffic":  # shown as a digest, which test_traffic.py tests
+                assert seen["same_node"]["verdict"] == facts.traffic.same_node.analysis.verdict
+                continue
             expected = asdict(getattr(facts, fact))
-            assert len(evidence) == len(expected.pop("evidence"))
+            assert [(asset, path) for asset, path, _, _ in evidence] == [
+                (html.shown(one["asset"]), html.shown(one["path"])) for one in expected.pop("evidence")
+            ]
             assert orjson.dumps(seen, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
                 presentable(expected), option=orjson.OPT_SORT_KEYS
             )
@@ -410,7 +446,7 @@ def test_every_fact_and_verdict_has_its_place_in_the_script() -> None:
     drawers = script.partition("const DRAW_FACT = {")[2].partition("\n};")[0]
     for name in ClusterFacts.__dataclass_fields__:
         assert re.search(rf"^  {name}: \"", titles, re.MULTILINE), name
-        assert re.search(rf"^  {name}: \(fact\)", drawers, re.MULTILINE), name
+        assert re.search(rf"^  {name}: \(fact(, item)?\)", drawers, re.MULTILINE), name
 
 
 # ---- what is read without script
@@ -444,6 +480,101 @@ def test_what_was_not_read_is_said_before_anything_is_counted() -> None:
     text = text_of(page("all_verdicts"))
     gap = text.index("3 parts of the inventory were not read; 2 results could not be decided.")
     assert gap < text.index("Clusters by readiness") < text.index("Findings by severity")
+
+
+def test_the_worst_findings_are_few_of_each_rule_and_begin_where_traffic_is_lost_now() -> None:
+    rendered = page("all_verdicts")
+    worst = rendered.partition('<ul class="worst">')[2].partition("</ul>")[0]
+    found = re.findall(r'<a href="#f=([0-9a-f]{64})">([a-z-]+)</a>', worst)
+    assert found[0][1] == "same-node-traffic-denied"
+    assert len(found) == len(set(found)) <= 8
+    assert f"All {built('big').summary['fail']} findings" in text_of(page("big"))
+    listed_ = page("big").partition('<ul class="worst">')[2].partition("</ul>")[0]
+    assert max(Counter(re.findall(r">([a-z-]+)</a>", listed_)).values()) <= 4
+
+
+def point(day: int, high: int) -> Point:
+    return Point(
+        f"2026-11-{day:02}T02:00:00Z", reports.ORGANIZATION, "0.1.0", 41, 2, {"fail": high, "unknown": 3},
+        {"high": high}, {"degraded": 1, "ready": 40}, high, 1, 0, 0,
+    )  # fmt: skip
+
+
+def test_recorded_scans_are_a_picture_and_a_table() -> None:
+    history = tuple(point(day, day) for day in range(1, 31))
+    rendered = b"".join(html.render(replace(reports.all_verdicts(), history=history))).decode()
+    picture = re.search(r'<svg class="trend".*?</svg>', rendered, re.DOTALL)
+    assert picture
+    heights = [int(one) for one in re.findall(r'height="(\d+)"', picture[0])]
+    assert heights == sorted(heights)
+    assert heights[-1] == 120
+    assert "2026-11-30 02:00 UTC: 30 findings" in picture[0]
+    assert "from 1 on 2026-11-01 02:00 UTC to 30 on 2026-11-30 02:00 UTC" in picture[0]
+    alone = b"".join(html.render(replace(reports.all_verdicts(), history=history[:1]))).decode()
+    assert "Findings over time" not in alone
+
+
+def test_findings_of_the_baseline_that_nobody_can_tell_about_are_named_with_the_reason() -> None:
+    gone = reports.cluster_ref("vanished")
+    unsettled = Unsettled(
+        "flow-logs-disabled", Severity.MEDIUM, gone, "nodes", "It logs nothing.", "f" * 64, "not_covered",
+        "The project was not read this time.",
+    )  # fmt: skip
+    comparison = Comparison(
+        "then.json", reports.ORGANIZATION, "2026-11-13T02:00:00Z", "sha256:0", "0.1.0", "sha256:1",
+        3, 1, 1, frozenset(), (unsettled,), (), (), (),
+    )  # fmt: skip
+    text = text_of(b"".join(html.render(replace(reports.all_verdicts(), comparison=comparison))).decode())
+    assert "Since the baseline of 2026-11-13 02:00 UTC : 3 new" in text.replace("UTC:", "UTC :")
+    assert "1 cannot be told" in text
+    assert f"{gone.name} / nodes The project was not read this time." in text
+
+
+def test_the_blocks_that_declare_a_cluster_are_named() -> None:
+    report = reports.all_verdicts()
+    place = Declaration(
+        report.clusters[0].resource.name,
+        "google_container_cluster.\u202ex",
+        "candidate",
+        "gke/main.tf",
+        12,
+        40,
+    )
+    clusters = (replace(report.clusters[0], declarations=(place,)), *report.clusters[1:])
+    found = Decoded(b"".join(html.render(replace(report, clusters=clusters))).decode())
+    [(number, line)] = found.header["declared"].items()
+    seen = orjson.loads(found.expand(found.lines[line], found.places(int(number))))
+    assert seen == [presentable(asdict(place))]
+
+
+def test_folders_and_projects_with_trouble_come_first_and_the_rest_is_counted() -> None:
+    one = reports.all_verdicts().clusters[0]
+    clusters = tuple(
+        replace(
+            one,
+            folder=f"folders/{folder:03}",
+            resource=replace(
+                one.resource,
+                project=f"p-{folder:03}-{project}",
+                name=f"{one.resource.name}-{folder}-{project}",
+            ),
+            readiness=replace(
+                one.readiness, state="degraded" if folder == 17 and project == 5 else "working"
+            ),
+        )
+        for folder in range(20)
+        for project in range(7)
+    )
+    text = text_of(b"".join(html.render(reports.report(clusters))).decode())
+    table = text.partition("Readiness by folder and project")[2]
+    assert (
+        table.index("folders/017")
+        < table.index("p-017-5")
+        < table.index("p-017-0")
+        < table.index("folders/000")
+    )
+    assert "3 other projects" in table
+    assert "8 other folders 56" in table
 
 
 def test_a_clean_report_with_gaps_does_not_look_clean() -> None:
@@ -556,8 +687,11 @@ def test_the_bars_of_a_folder_add_up() -> None:
         starts = [int(start) for start in re.findall(r' x="(\d+)"', bar)]
         assert starts[0] == 0
         assert [start + width for start, width in zip(starts, widths, strict=True)][:-1] == starts[1:]
-        assert sum(widths) == 1000
+        assert sum(widths) <= 1000
         assert "aria-label=" in bar
+    fleet = re.search(r'<svg class="fleet".*?</svg>', rendered, re.DOTALL)
+    assert fleet
+    assert sum(int(width) for width in re.findall(r' width="(\d+)"', fleet[0])) == 1000
 
 
 # ---- how text is shown

@@ -108,9 +108,13 @@ def test_code_in_the_text_of_a_rule_stays_code() -> None:
 @settings(max_examples=25)
 @given(hostile_reports)
 def test_any_report_renders_to_our_own_tags_only(report: Report) -> None:
-    page = Page(markdown(report))
+    text = markdown(report)
+    page = Page(text)
     assert set(page.tags) <= OURS
-    assert page.tags.count("details") == sum(r.remediation is not None for r in report.findings)
+    fixes = sum(r.remediation is not None for r in report.findings)
+    assert text.count("<details><summary>Fix</summary>") == fixes
+    lists = bool(report.summary["unknown"]) + (len(report.gaps) > 5)
+    assert page.tags.count("details") == fixes + lists
 
 
 def test_what_does_not_fit_is_counted_and_is_the_mildest() -> None:
@@ -123,9 +127,9 @@ def test_what_does_not_fit_is_counted_and_is_the_mildest() -> None:
     text = markdown(reports.report(results=results))
     assert MAX_BYTES * 0.9 < len(text.encode()) <= MAX_BYTES
     shown = text.count("<details>")
-    last = text.strip().splitlines()[-1]
-    assert last.startswith(f"**{3_000 - shown:,} more findings (")
-    assert "high" not in last
+    (left,) = [line for line in text.splitlines() if "did not fit" in line]
+    assert left.startswith(f"**{3_000 - shown:,} more findings (")
+    assert "high" not in left
     assert text.count("## High: 1,500 findings") == 1
 
 
@@ -149,3 +153,28 @@ def test_a_command_too_long_for_a_summary_is_not_cut() -> None:
     assert "xxx" not in text
     assert "The command is too long for a summary" in text
     assert "2 more commands are in the json report." in text
+
+
+def test_findings_come_before_what_is_long_and_can_wait() -> None:
+    text = markdown(reports.all_verdicts())
+    headings = [line for line in text.splitlines() if line.startswith("## ")]
+    assert headings == [
+        "## Not looked at: 3 gaps",
+        "## Readiness",
+        "## Critical: 1 finding",
+        "## High: 1 finding",
+        "## Medium: 3 findings",
+        "## Low: 1 finding",
+        "## Info: 1 finding",
+        "## Rules",
+        "## Could not be decided: 2 results",
+        "## Waivers",
+    ]
+
+
+def test_a_command_that_closes_a_gap_can_be_copied() -> None:
+    gap = Gap("projects/p", None, "Not read.", "export it: `gcloud asset list --x=a_b > f` or *wait*")
+    page = Page(markdown(reports.report(gaps=(gap,))))
+    assert "gcloud asset list --x=a_b > f" in page.text
+    assert page.text.count("*wait*") == 1
+    assert "code" in page.tags

@@ -4,21 +4,27 @@ import gzip
 import random
 import re
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal
 from urllib.parse import unquote
 
 import orjson
 import pytest
 from hypothesis import given, settings
 
-from auditor.engine.result import Report, Severity, Verdict
+from auditor.engine.result import Comparison, Report, Severity, Verdict
 from auditor.model.evidence import Evidence
 from auditor.model.inventory import Gap
 from auditor.reporting import FORMATS, sarif
 from auditor.reporting.check_sarif import check_sarif
 from tests.reporting import reports
+from tests.reporting.demo import audited_demo
 from tests.reporting.sarif_files import action, document, oasis, run
 from tests.reporting.strategies import hostile_reports
+
+if TYPE_CHECKING:
+    from auditor.model.facts import PodTraffic
+
+PROFILES: tuple[Literal["sarif", "sarif-full"], ...] = ("sarif", "sarif-full")
 
 
 def notifications(run_: Any, id_: str) -> list[Any]:
@@ -88,8 +94,24 @@ def test_the_baseline_is_a_state_in_the_full_profile() -> None:
     assert [r.get("baselineState") for r in written] == [r.baseline for r in report.results]
 
 
-def test_controls_are_taxonomies_that_rules_relate_to() -> None:
-    only = run(reports.all_verdicts(), "sarif-full")
+def test_a_run_names_the_run_that_it_was_compared_with() -> None:
+    then = reports.all_verdicts()
+    comparison = Comparison(
+        "then.json", then.scope, then.read_time, then.digest, then.tool_version, then.rules_digest,
+        0, 0, 0, frozenset(), (), (), (), (),
+    )  # fmt: skip
+    now = replace(then, digest="sha256:other", comparison=comparison)
+    earlier, later = run(then, "sarif-full"), run(now, "sarif-full")
+    assert later["baselineGuid"] == earlier["automationDetails"]["guid"]
+    assert later["automationDetails"]["guid"] != later["baselineGuid"]
+    assert not list(oasis().iter_errors(document(now, "sarif-full")))
+    assert "baselineGuid" not in run(now)
+    assert "guid" not in run(now)["automationDetails"]
+
+
+@pytest.mark.parametrize("profile", ["sarif", "sarif-full"])
+def test_controls_are_taxonomies_that_rules_relate_to(profile: Any) -> None:
+    only = run(reports.all_verdicts(), profile)
     (taxonomy,) = only["taxonomies"]
     assert taxonomy["name"] == "CIS-GKE"
     assert [t["id"] for t in taxonomy["taxa"]] == ["5.6.1"]
@@ -191,6 +213,120 @@ def test_assets_that_evidence_was_read_from_are_related_locations() -> None:
         "gcp/net-host/global/firewalls/deny-all-egress.json"
     )
     assert related["logicalLocations"][0]["name"] == "deny-all-egress"
+
+
+def denied(message: str, traffic: PodTraffic | None = None, **changed: Any) -> Any:
+    """The result of a cluster whose egress deny-all-egress denies, with this message."""
+    ref = reports.cluster_ref("checkout")
+    known = reports.facts(ref, traffic=traffic or reports.denied_traffic())
+    result = reports.result(
+        "same-node-traffic-denied",
+        Verdict.FAIL,
+        ref,
+        message=message,
+        evidence=known.traffic.evidence,
+        **changed,
+    )
+    clusters = [reports.cluster(ref, "degraded", (), facts_=known)]
+    return run(reports.report(clusters, [result]))["results"][0]
+
+
+BY_RULE = "deny-all-egress (VPC firewall rule, priority 65000, project net-host)"
+BY_POLICY = '"databases" (rule 900 of the hierarchical firewall policy 123)'
+
+
+def test_a_message_links_to_the_rules_that_it_names_as_deciding() -> None:
+    written = denied(f"Egress is denied by {BY_RULE}. Ingress is denied by {BY_POLICY}.")
+    text = written["message"]["text"]
+    assert f"Egress is denied by [{BY_RULE}](1). Ingress is denied by [{BY_POLICY}](2)." in text
+    related = written["relatedLocations"]
+    assert [one["id"] for one in related] == [1, 2]
+    assert [one["message"]["text"] for one in related] == [BY_RULE, BY_POLICY]
+    assert [one["physicalLocation"]["artifactLocation"]["uri"] for one in related] == [
+        "gcp/net-host/global/firewalls/deny-all-egress.json",
+        "gcp/global/firewallPolicies/123.json",
+    ]
+    assert related[0]["logicalLocations"][0]["fullyQualifiedName"] == reports.DENY_EGRESS.asset
+
+
+def test_a_message_has_a_packet_that_the_deciding_rule_denies() -> None:
+    text = denied(f"Egress is denied by {BY_RULE}.")["message"]["text"]
+    assert (
+        "For example, egress of tcp port 1 from 10.8.0.2 (pool default) to 10.8.0.3 (pool default)." in text
+    )
+
+
+def test_a_rule_that_the_message_does_not_name_is_not_linked_as_deciding() -> None:
+    written = denied(f"Ingress is denied by {BY_POLICY}.")
+    assert written["relatedLocations"][0]["message"]["text"] == BY_POLICY
+    assert "](2)" not in written["message"]["text"]
+
+
+def test_evidence_is_linked_where_the_message_names_nothing() -> None:
+    text = denied("Something is wrong.")["message"]["text"]
+    assert text.startswith("Something is wrong. Read from [firewall rule deny-all-egress](1). ")
+
+
+def test_the_subject_of_a_result_is_a_link_to_it() -> None:
+    asset = "//compute.googleapis.com/projects/net-host/regions/europe-west1/subnetworks/nodes"
+    written = one_finding(
+        subject="nodes",
+        message="Subnet nodes logs nothing of the nodes.",
+        evidence=(Evidence(asset, "logConfig.enable", False),),
+    )
+    assert written["message"]["text"].startswith("Subnet [nodes](1) logs nothing of the nodes.")
+
+
+def test_a_subject_that_two_assets_are_named_after_is_no_link() -> None:
+    asset = "//compute.googleapis.com/projects/net-host/regions/{}/subnetworks/nodes"
+    evidence = tuple(Evidence(asset.format(region), "x", False) for region in ("a-b1", "c-d1"))
+    text = one_finding(subject="nodes", message="Subnet nodes logs nothing.", evidence=evidence)["message"]
+    assert text["text"].startswith(
+        "Subnet nodes logs nothing. Read from [subnetwork nodes](1), [subnetwork nodes](2). "
+    )
+
+
+def test_the_name_of_one_rule_within_that_of_another_is_no_link() -> None:
+    short = replace(reports.DENY_EGRESS, rule="egress", asset=f"{reports.DENY_EGRESS.asset}-2")
+    traffic = reports.denied_traffic()
+    boxes = (*traffic.same_node.analysis.denied, reports.box("egress", "tcp", "10.9.0.0/16", short))
+    analysis = replace(traffic.same_node.analysis, denied=boxes)
+    traffic = replace(traffic, same_node=replace(traffic.same_node, analysis=analysis))
+    text = denied(f"Denied by {BY_RULE}.", traffic)["message"]["text"]
+    assert text.startswith(f"Denied by [{BY_RULE}](1).")
+
+
+def test_brackets_in_a_rules_name_do_not_end_a_link() -> None:
+    evil = replace(reports.DENY_EGRESS, rule="x](https://evil.example)[y\\")
+    traffic = reports.denied_traffic()
+    boxes = tuple(replace(box, decided_by=evil) for box in traffic.same_node.analysis.denied)
+    analysis = replace(traffic.same_node.analysis, denied=boxes)
+    traffic = replace(traffic, same_node=replace(traffic.same_node, analysis=analysis))
+    text = denied(
+        "Denied by x](https://evil.example)[y\\ (VPC firewall rule, priority 65000, project net-host).",
+        traffic,
+    )["message"]["text"]
+    links = re.findall(r"\[([^\[\]]*)\]\(([^)]*)\)", text)
+    assert links == [
+        ("x) (https://evil.example)(y/ (VPC firewall rule, priority 65000, project net-host)", "1")
+    ]
+    assert not re.search(r"\]\([^0-9]", text)
+
+
+def test_every_link_in_the_demo_leads_somewhere(demo: Report) -> None:
+    seen = 0
+    for profile in PROFILES:
+        for written in run(demo, profile)["results"]:
+            ids = {str(one["id"]) for one in written.get("relatedLocations", [])}
+            linked = re.findall(r"\]\((\d+)\)", written["message"]["text"])
+            assert set(linked) <= ids
+            seen += len(linked)
+    assert seen > 40
+
+
+@pytest.fixture(scope="module")
+def demo() -> Report:
+    return audited_demo()
 
 
 def test_files_on_this_machine_are_no_locations() -> None:
@@ -341,6 +477,20 @@ def test_a_file_of_many_small_results_is_not_cut_for_its_raw_size(monkeypatch: p
     raw = b"".join(FORMATS["sarif"](reports.report(results=results)))
     assert len(raw) > 1_500_000
     assert len(orjson.loads(raw)["runs"][0]["results"]) == 2_000
+
+
+def test_nesting_stays_within_what_readers_of_sarif_take() -> None:
+    deep = reports.nested(300)
+    written = one_finding(evidence=(Evidence(reports.cluster_ref("checkout").name, "x", deep),))
+    observed = written["properties"]["evidence"][0]["observed"]
+
+    def depth(value: Any) -> int:
+        inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else ()
+        return 1 + max(map(depth, inner), default=0)
+
+    # The value stands on the eighth level of the file; the SARIF SDK reads 64.
+    assert 8 + depth(observed) < 64
+    assert "nested more than 40 levels deep" in str(observed)
 
 
 # --- anything -------------------------------------------------------------------------------------------

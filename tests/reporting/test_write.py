@@ -7,16 +7,19 @@ import stat
 import subprocess
 import sys
 import threading
+from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import orjson
 import pytest
 
 from auditor import reporting
 from auditor.errors import AuditorError
-from auditor.reporting import FORMATS
+from auditor.model.inventory import Gap
+from auditor.reporting import FORMATS, sarif
+from auditor.reporting.shards import shard_number
 from auditor.reporting.write import write_reports
 from tests.reporting import reports
 
@@ -49,7 +52,9 @@ def failing(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
 def test_each_report_is_written_and_measured(tmp_path: Path) -> None:
     outputs = [("json", str(tmp_path / "a.json")), ("csv", str(tmp_path / "b.csv"))]
     written = write_reports(reports.all_verdicts(), outputs)
-    assert written == [(path, Path(path).stat().st_size) for _, path in outputs]
+    assert [(one.path, one.size) for one in written] == [
+        (path, Path(path).stat().st_size) for _, path in outputs
+    ]
     assert orjson.loads((tmp_path / "a.json").read_bytes())["schema"] == "gke-auditor/report/v1"
 
 
@@ -167,8 +172,8 @@ def test_a_dash_is_standard_output(tmp_path: Path, capfdbinary: pytest.CaptureFi
     written = write_reports(report, [("ndjson", "-"), ("json", str(tmp_path / "a.json"))])
     out = capfdbinary.readouterr().out
     assert out == b"".join(FORMATS["ndjson"](report))
-    assert [path for path, _ in written] == ["-", str(tmp_path / "a.json")]
-    assert written[0][1] == len(out)
+    assert [one.path for one in written] == ["-", str(tmp_path / "a.json")]
+    assert written[0].size == len(out)
 
 
 def test_standard_output_stays_empty_if_a_file_cannot_be_written(
@@ -200,7 +205,8 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
     program = (
         "from tests.reporting import reports\n"
         "from auditor.reporting.write import write_reports\n"
-        "print(write_reports(reports.big(200), [('ndjson', '-')]), file=__import__('sys').stderr)\n"
+        "(done,) = write_reports(reports.big(200), [('ndjson', '-')])\n"
+        "print(tuple(done), file=__import__('sys').stderr)\n"
     )
     with subprocess.Popen(
         [sys.executable, "-c", program],
@@ -212,7 +218,7 @@ def test_a_reader_that_stops_early_is_no_error() -> None:
         assert process.stderr is not None
         process.stdout.read(10)
         process.stdout.close()
-        assert process.stderr.read() == b"[('-', 0)]\n"
+        assert process.stderr.read() == b"('-', 0, '', False)\n"
     assert process.returncode == 0
 
 
@@ -221,3 +227,117 @@ def test_standard_output_that_is_no_terminal_gets_the_bytes(monkeypatch: pytest.
     monkeypatch.setattr(sys, "stdout", io.TextIOWrapper(raw, encoding="ascii"))
     write_reports(reports.all_verdicts(), [("markdown", "-")])
     assert "·" in raw.getvalue().decode("utf-8")
+
+
+# --- shards ---------------------------------------------------------------------------------------------
+
+
+def names(folder: Path) -> list[str]:
+    return sorted(path.name for path in folder.iterdir())
+
+
+def with_gap(scope: str) -> Report:
+    lacking = Gap(scope, None, "Not read.", "Read it.")
+    report = reports.all_verdicts()
+    known = tuple(cluster for cluster in report.clusters if cluster.facts is not None)
+    return replace(report, clusters=known, gaps=(lacking,))
+
+
+def test_shards_are_files_of_their_own_beside_each_other(tmp_path: Path) -> None:
+    report = replace(reports.all_verdicts(), gaps=())
+    written = write_reports(report, [("sarif", str(tmp_path / "out/r.sarif"))], shards=3)
+    assert names(tmp_path / "out") == ["r.shard-01.sarif", "r.shard-02.sarif", "r.shard-03.sarif"]
+    assert [Path(one.path).name for one in written] == names(tmp_path / "out")
+    assert sum(int(one.remark.split()[0]) for one in written) == 6
+    runs = [orjson.loads(Path(one.path).read_bytes())["runs"][0] for one in written]
+    assert sum(len(run["results"]) for run in runs) == 6
+
+
+def test_other_formats_stay_whole_beside_shards(tmp_path: Path) -> None:
+    report = replace(reports.all_verdicts(), gaps=())
+    write_reports(
+        report,
+        [("sarif-full", str(tmp_path / "f.sarif")), ("sarif", str(tmp_path / "r.sarif"))],
+        shards=2,
+    )
+    assert names(tmp_path) == ["f.sarif", "r.shard-01.sarif", "r.shard-02.sarif"]
+
+
+def test_an_incomplete_shard_is_refused_and_nothing_is_written(tmp_path: Path) -> None:
+    outputs = [("json", str(tmp_path / "a.json")), ("sarif", str(tmp_path / "r.sarif"))]
+    with pytest.raises(AuditorError, match="1 shard of 20 would be incomplete") as caught:
+        write_reports(with_gap("projects/sandbox"), outputs, shards=20)
+    assert f"shard-{shard_number('sandbox', 20):02}: projects/sandbox: Not read." in str(caught.value)
+    assert "--sarif-incomplete skip" in caught.value.hint
+    assert "--sarif-incomplete write" in caught.value.hint
+    assert names(tmp_path) == []
+
+
+def test_an_incomplete_shard_can_be_left_out_and_an_old_one_does_not_stay(tmp_path: Path) -> None:
+    lacking = f"r.shard-{shard_number('sandbox', 20):02}.sarif"
+    (tmp_path / lacking).write_text("an upload would find this")
+    written = write_reports(
+        with_gap("projects/sandbox"), [("sarif", str(tmp_path / "r.sarif"))], shards=20, incomplete="skip"
+    )
+    assert len(names(tmp_path)) == 19
+    assert lacking not in names(tmp_path)
+    (skipped,) = [one for one in written if one.skipped]
+    assert (Path(skipped.path).name, skipped.size) == (lacking, 0)
+    assert "projects/sandbox" in skipped.remark
+
+
+def test_an_incomplete_shard_can_be_written_all_the_same(tmp_path: Path) -> None:
+    write_reports(
+        with_gap("folders/77"), [("sarif", str(tmp_path / "r.sarif"))], shards=4, incomplete="write"
+    )
+    assert len(names(tmp_path)) == 4
+
+
+@pytest.mark.parametrize("path", ["-", "out/r.json", "out/.sarif", "r.quality.sarif", "/dev/null"])
+def test_shards_need_a_name_to_be_named_after(path: str, tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(AuditorError, match="several files cannot be named") as caught:
+        write_reports(reports.report(), [("sarif", path)], shards=2)
+    assert caught.value.place == path
+    assert names(tmp_path) == []
+
+
+def test_a_shard_that_another_report_is_written_to_is_refused(tmp_path: Path) -> None:
+    outputs = [("sarif", str(tmp_path / "r.sarif")), ("json", str(tmp_path / "r.shard-02.sarif"))]
+    with pytest.raises(AuditorError, match="the same file"):
+        write_reports(reports.report(), outputs, shards=2)
+
+
+def test_a_remark_says_how_many_results_a_sarif_file_has(tmp_path: Path) -> None:
+    (written,) = write_reports(reports.all_verdicts(), [("sarif", str(tmp_path / "r.sarif"))])
+    assert written.remark == "6 results"
+
+
+def test_a_remark_says_what_github_will_not_show(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sarif, "SHOWN_RESULTS", 5)
+    (written,) = write_reports(reports.all_verdicts(), [("sarif", str(tmp_path / "r.sarif"))])
+    assert written.remark == "6 results, of which GitHub shows 5; try --sarif-shards 2"
+    monkeypatch.setattr(sarif, "MAX_RESULTS", 4)
+    (written,) = write_reports(reports.all_verdicts(), [("sarif", str(tmp_path / "r.sarif"))])
+    assert written.remark.startswith("6 results, of which the mildest 2 are left out")
+    assert written.remark.endswith("--sarif-shards 2")
+
+
+def test_a_report_in_one_file_can_be_refused_or_left_out_as_well(tmp_path: Path) -> None:
+    target = tmp_path / "r.sarif"
+    outputs = [("sarif", str(target)), ("json", str(tmp_path / "a.json"))]
+    lacking, whole = with_gap("folders/77"), replace(reports.all_verdicts(), gaps=())
+    with pytest.raises(AuditorError, match=r"the file would be incomplete.*:\n  folders/77: Not read\.$"):
+        write_reports(lacking, outputs, incomplete="refuse")
+    assert names(tmp_path) == []
+    assert not any(one.skipped for one in write_reports(lacking, outputs))
+    assert [one.skipped for one in write_reports(lacking, outputs, incomplete="skip")] == [False, True]
+    assert names(tmp_path) == ["a.json"]
+    for policy in ("refuse", "skip", "write"):
+        assert not any(one.skipped for one in write_reports(whole, outputs, incomplete=policy))
+
+
+def test_standard_output_stays_empty_where_the_file_is_left_out(capfdbinary: Any) -> None:
+    (written,) = write_reports(with_gap("folders/77"), [("sarif", "-")], incomplete="skip")
+    assert written.skipped
+    assert capfdbinary.readouterr().out == b""

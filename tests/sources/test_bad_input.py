@@ -156,7 +156,7 @@ def test_an_array_that_ends_too_early_is_an_error_with_its_line(tmp_path: Path) 
     assert int(error.place.rpartition(":")[2]) > 10
 
 
-def test_a_malformed_line_among_good_ones_is_a_gap_with_its_number(tmp_path: Path) -> None:
+def test_a_malformed_line_among_good_ones_is_a_gap_with_its_line_and_number(tmp_path: Path) -> None:
     lines = LINES.splitlines(keepends=True)
     source = make.write(tmp_path / "f", b"".join([*lines[:3], b'{"broken": \n', *lines[3:]]))
     inventory = load([source])
@@ -185,16 +185,19 @@ def test_a_malformed_first_line_is_a_gap_too(tmp_path: Path) -> None:
         '{"a": [1, {"b": }]}',
         "{'a': 1}",
         '{"a": 1e999}',
+        "nonsense",
     ],
 )
-def test_a_malformed_element_among_good_ones_is_a_gap_with_its_number(
+def test_a_malformed_element_among_good_ones_is_a_gap_with_its_line_and_number(
     broken: str, compact: bool, tmp_path: Path
 ) -> None:
     parts = [json.dumps(one, indent=None if compact else 2) for one in make.organisation()]
     source = make.write(tmp_path / "f", "[" + ",\n".join([*parts[:3], broken, *parts[3:]]) + "]")
     inventory = load([source])
     assert inventory.counts == from_assets(make.organisation()).counts
-    assert inventory.gaps[0].scope == f"{source}[element 4]"
+    line = 1 + sum(part.count("\n") + 1 for part in parts[:3])
+    assert inventory.gaps[0].scope == f"{source}:{line}"
+    assert inventory.gaps[0].reason.startswith("element 4 cannot be parsed: ")
     assert not any(inventory.coverage.read(kind, "host") for kind in USED)
 
 

@@ -167,6 +167,44 @@ def test_the_scope_of_a_snapshot_covers_what_is_below_it(scope: str, tmp_path: P
     assert inventory.coverage.every_cluster_read() is (scope == make.ORGANIZATION)
 
 
+def test_what_a_snapshot_listed_outside_its_scope_counts_there(tmp_path: Path) -> None:
+    inventory = _snapshot(
+        tmp_path,
+        make.organisation(),
+        scopes=("projects/svc",),
+        asset_types=frozenset({model.CLUSTER}),
+        listed=(("projects/host", frozenset({model.FIREWALL})),),
+    )
+    assert inventory.coverage.read(model.FIREWALL, "host")
+    assert not inventory.coverage.read(model.FIREWALL, "svc")
+    assert not inventory.coverage.read(model.NETWORK, "host")
+    assert not inventory.coverage.read(model.FIREWALL, "")
+
+
+def test_the_policies_above_a_project_were_read_where_a_snapshot_says_so(tmp_path: Path) -> None:
+    for hierarchies in ((), (make.ORGANIZATION,), ("organizations/98",)):
+        inventory = _snapshot(
+            tmp_path,
+            make.organisation(),
+            scopes=("projects/svc",),
+            asset_types=frozenset({model.FIREWALL_POLICY}),
+            hierarchies=hierarchies,
+        )
+        assert inventory.coverage.hierarchy_read("svc") is (make.ORGANIZATION in hierarchies)
+        assert not inventory.coverage.every_cluster_read()
+
+
+def test_kubernetes_objects_are_listed_for_the_clusters_that_a_snapshot_names(tmp_path: Path) -> None:
+    inventory = _snapshot(
+        tmp_path,
+        make.organisation(),
+        asset_types=frozenset({model.CLUSTER}),
+        listed=((make.cluster("a")["name"], frozenset({model.DAEMON_SET})),),
+    )
+    listed = {one.short_name: inventory.decode(one).kubernetes.listed for one in inventory.clusters}
+    assert listed == {"a": {"DaemonSet"}, "b": set()}
+
+
 def test_a_project_outside_any_organization_has_nothing_above_it(tmp_path: Path) -> None:
     alone = {**make.cluster("a"), "ancestors": ["projects/1234"]}
     assert _snapshot(tmp_path, [alone], scopes=("projects/svc",)).coverage.hierarchy_read("svc")
@@ -306,3 +344,36 @@ def test_hostile_names_are_quoted_in_commands() -> None:
     config = {"network": "projects/p; rm -rf ~/global/networks/n'; id #"}
     (gap,) = _gaps(from_assets([make.cluster("a", networkConfig=config)]), model.NETWORK)
     assert "'p; rm -rf ~'" in gap.hint
+
+
+def test_a_type_that_is_there_but_not_of_the_whole_organization_is_not_called_absent() -> None:
+    assets = [one for one in make.organisation() if one["assetType"] != model.ORGANIZATION]
+    for kind, project in ((model.FIREWALL_POLICY, "host"), (model.CLUSTER, "")):
+        gap = from_assets(assets).coverage.why_not(kind, project)
+        assert "does not hold the asset of" in gap.reason
+        assert model.ORGANIZATION in gap.hint
+
+
+@pytest.mark.parametrize("complete", [False, True])
+def test_what_a_snapshot_could_not_read_stays_unread_beside_an_export(tmp_path: Path, complete: bool) -> None:
+    gaps = tuple(
+        Gap("projects/host", kind, "PERMISSION_DENIED", "ask for it")
+        for kind in (model.FIREWALL, model.FIREWALL_POLICY, model.CLUSTER)
+    )
+    _snapshot(tmp_path / "s", make.organisation(), gaps=gaps)
+    export = make.write(tmp_path / "e", make.ndjson(make.organisation()))
+    coverage = load([str(tmp_path / "s"), export], complete=complete).coverage
+    assert not coverage.read(model.FIREWALL, "host")
+    assert coverage.read(model.FIREWALL, "svc") is True
+    assert not coverage.hierarchy_read("host")
+    assert not coverage.every_cluster_read()
+    assert coverage.why_not(model.FIREWALL, "host").reason == "PERMISSION_DENIED"
+
+
+def test_a_list_of_several_kinds_is_no_list_that_a_command_printed(tmp_path: Path) -> None:
+    rule, network, cluster = make.api(make.firewall()), make.api(make.network()), make.api(make.cluster("a"))
+    for number, other in enumerate((network, cluster, make.network(), {"firewalls": [], "network": "n"})):
+        inventory = load([make.write(tmp_path / f"m{number}", [rule, other])])
+        assert inventory.firewall_rules
+        assert not inventory.coverage.read(model.FIREWALL, "host"), other
+    assert load([make.write(tmp_path / "f", [rule, rule])]).coverage.read(model.FIREWALL, "host")

@@ -336,7 +336,6 @@ def test_two_different_answers_for_one_network_are_a_gap(tmp_path: Path) -> None
         {"version": "2.1.0", "runs": []},
         {"schema": "gke-auditor/report/v1"},
         [1, 2, 3],
-        "just some words",
         "- a\n- b\n",
         {"kind": "compute#instance", "selfLink": "https://www.googleapis.com/compute/v1/projects/p/x/y"},
     ],
@@ -347,12 +346,47 @@ def test_a_file_of_no_known_kind_is_an_error_when_it_is_the_only_one(content: ob
     assert caught.value.hint
 
 
+def test_a_source_of_no_known_kind_beside_others_is_a_gap(tmp_path: Path) -> None:
+    good = make.write(tmp_path / "g", make.ndjson(make.organisation()))
+    odd = make.write(tmp_path / "o", {"version": "2.1.0", "runs": []})
+    (gap,) = load([odd, good]).gaps
+    assert (gap.scope, gap.reason) == (f"{odd}:1", "is of no known kind")
+    with pytest.raises(SourceError, match="no known kind"):
+        load([odd, good], strict=True)
+    with pytest.raises(SourceError, match="no known kind"):
+        load([odd, make.write(tmp_path / "p", {"version": "2.1.0"})])
+
+
+@pytest.mark.parametrize("content", ["just some words", "<html>", "42", "# a comment\n", '{"name": cut'])
+def test_a_source_that_cannot_be_parsed_is_an_error_beside_others_too(content: str, tmp_path: Path) -> None:
+    good = make.write(tmp_path / "g", make.ndjson(make.organisation()))
+    with pytest.raises(SourceError, match=r"neither JSON nor YAML|cannot be parsed"):
+        load([good, make.write(tmp_path / "f", content)])
+
+
+@pytest.mark.parametrize("content", ['{"name": cut', '[{"name": "//x"}, {"na'])
+def test_a_broken_file_of_a_folder_is_a_gap_and_withdraws_what_absence_means(
+    content: str, tmp_path: Path
+) -> None:
+    make.write(tmp_path / "0", make.ndjson(make.organisation()))
+    shard = make.write(tmp_path / "1", content)
+    inventory = load([str(tmp_path)])
+    assert any(gap.scope.startswith(shard) for gap in inventory.gaps)
+    assert not inventory.coverage.read(model.FIREWALL, "host")
+    with pytest.raises(SourceError):
+        load([str(tmp_path)], strict=True)
+
+
 def test_a_value_of_no_known_kind_among_others_is_a_gap(tmp_path: Path) -> None:
     source = make.write(tmp_path / "f", [*make.organisation(), {"what": "is this"}, 3])
     inventory = load([source])
     (gap,) = inventory.gaps
     assert f"{source}[element 12]" in gap.reason
     assert f"{source}[element 13]" in gap.reason
+    lines = make.write(tmp_path / "g", make.ndjson(make.organisation()) + b'"odd"\n')
+    assert [gap.scope for gap in load([lines]).gaps] == [f"{lines}:12"]
+    many = load([make.write(tmp_path / "h", [*make.organisation(), *range(500)])])
+    assert max(len(gap.reason) for gap in many.gaps) < 2000
 
 
 def test_types_of_no_use_are_counted_and_place_their_project(tmp_path: Path) -> None:
@@ -378,3 +412,10 @@ def test_kubernetes_yaml_and_json_are_the_same(tmp_path: Path) -> None:
     assert decoded[0] == decoded[1] == decoded[2]
     assert decoded[0].kubernetes.objects[0].data == config
     assert len({one.digest for one in found}) == 1
+
+
+@pytest.mark.parametrize("key", ["readTime", "read_time"])
+def test_the_read_time_of_a_page_is_that_of_the_inventory(key: str, tmp_path: Path) -> None:
+    page = make.write(tmp_path / "p", {"assets": make.organisation(), key: "2026-03-04T05:06:07Z"})
+    assert load([page]).read_time == "2026-03-04T05:06:07Z"
+    assert load([make.write(tmp_path / "q", {"assets": make.organisation(), key: 5})]).read_time == make.TIME

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -11,7 +12,7 @@ from auditor.errors import SourceError
 from auditor.model import inventory as model
 from auditor.model.inventory import Gap
 from auditor.sources import from_assets, load
-from auditor.sources.snapshot import END, KIND, Header, write
+from auditor.sources.snapshot import END, KIND, Header, header, write, write_lines
 from tests.sources import assets as make
 
 if TYPE_CHECKING:
@@ -54,6 +55,32 @@ def test_a_snapshot_has_a_header_and_a_closing_line() -> None:
 def test_each_name_is_written_once() -> None:
     lines = _lines([make.cluster("a"), make.cluster("a", status="ERROR"), make.cluster("b")])
     assert orjson.loads(lines[-1])["counts"] == {model.CLUSTER: 2}
+
+
+def test_what_the_header_says_beyond_the_scopes_is_read_back() -> None:
+    stated = replace(
+        HEADER,
+        listed=(("projects/host", frozenset({model.NETWORK, model.FIREWALL})),),
+        hierarchies=(make.ORGANIZATION,),
+        counts={model.CLUSTER: 2},
+    )
+    value = orjson.loads(_lines(header=stated)[0])
+    assert header(value, "s") == replace(stated, counts={})
+    assert value["counts"] == {model.CLUSTER: 2}
+    assert not {"listed", "hierarchies", "counts"} & set(orjson.loads(_lines()[0]))
+
+
+def test_lines_that_are_no_assets_are_covered_by_the_digest_and_not_counted(tmp_path: Path) -> None:
+    answer = {"network": make.NETWORK, "region": "", "firewalls": []}
+    lines = [
+        *((str(one["assetType"]), orjson.dumps(one) + b"\n") for one in make.organisation()),
+        ("", orjson.dumps(answer) + b"\n"),
+    ]
+    written = list(write_lines(HEADER, lines))
+    assert sum(orjson.loads(written[-1])["counts"].values()) == len(make.organisation())
+    assert set(_load(tmp_path, written).effective) == {make.NETWORK}
+    written[-2] = written[-2].replace(b'"region":""', b'"region":"x"')
+    assert "digest" in _error(tmp_path, written).message
 
 
 @pytest.mark.parametrize("compression", ["", "gz", "zst"])
@@ -112,6 +139,11 @@ def test_a_snapshot_of_another_version_is_refused(tmp_path: Path) -> None:
         {"gaps": {}},
         {"gaps": [3]},
         {"gaps": [{"scope": "x", "asset_type": 3, "reason": "", "hint": ""}]},
+        {"listed": {}},
+        {"listed": ["projects/host"]},
+        {"listed": [{"scope": 3, "asset_types": []}]},
+        {"listed": [{"scope": "projects/host", "asset_types": "x"}]},
+        {"hierarchies": "organizations/99"},
     ],
 )
 def test_a_malformed_header_is_refused(change: dict[str, Any], tmp_path: Path) -> None:

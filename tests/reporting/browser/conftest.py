@@ -64,6 +64,7 @@ def files(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
     builders: dict[str, Callable[[], Report]] = {
         "all_verdicts": reports.all_verdicts,
         "hostile": reports.hostile,
+        "declared": reports.declared,
         "empty": reports.report,
         "big": lambda: reports.big(2000),
     }

@@ -83,12 +83,23 @@ def test_an_injected_script_does_not_run(open_page: Open) -> None:
     recorded.requests[:] = [url for url in recorded.requests if "evil" not in url]
 
 
+def test_the_picture_of_the_fleet_leads_to_the_clusters_of_a_state(open_page: Open) -> None:
+    page = open_page().page
+    segment = page.locator("svg.fleet a", has=page.locator("title", has_text="1 cluster blocked"))
+    segment.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#clusters-list [role=row]")).to_have_count(1)
+    assert page.evaluate("location.hash") == "#view=clusters&readiness=blocked"
+    assert "ledger" in rows(page, "clusters")[0]
+
+
 def test_a_link_with_filters_shows_what_it_says(open_page: Open) -> None:
     links = {
         "#sev=critical": "same-node-traffic-denied",
         "#rule=mtu-needs-intranode-visibility": "mtu-needs-intranode-visibility",
         "#verdict=waived": "flow-logs-disabled",
         "#verdict=fixed": "flow-logs-thinned",
+        "#verdict=fail&baseline=unchanged": "masquerade-misses-pod-range",
         "#project=net-host": "stale-gke-firewall-rule",
         "#q=0badcafe": "stale-gke-firewall-rule",
         "#readiness=degraded": "same-node-traffic-denied",
@@ -232,6 +243,61 @@ def test_a_cluster_page_shows_every_fact_and_rule(open_page: Open) -> None:
         "Visibility is on.",
     ):
         assert expected in text
+
+
+def test_a_cluster_page_shows_the_way_of_a_packet_what_is_denied_and_the_repair(open_page: Open) -> None:
+    page = open_page(fragment=f"#f={DENIED.fingerprint}", width=1400).page
+    page.get_by_role("link", name="The way of one packet, and every packet that is denied").click()
+    picture = page.get_by_role("img", name=re.compile(r"From Pod 10\.8\.0\.\d+ to Pod 10\.8\.0\.\d+"))
+    said = picture.get_attribute("aria-label")
+    assert said is not None
+    assert "egress: VPC firewall rules denied by deny-all-egress, priority 65000" in said
+    assert "egress: Global network policies not reached" in said
+    text = page.locator(".cluster-page").inner_text()
+    assert "Denied between two Pods of one node" in text
+    assert "Denied between any two nodes" in text
+    assert "tcp 3306, 5432-5433" in text
+    assert "Allow exactly the denied Pod packets" in text
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.locator(".repair").get_by_role("button", name="Copy the command").first.click()
+    expect(page.locator("#said")).to_have_text("Copied to the clipboard.")
+    copied = page.evaluate("navigator.clipboard.readText()")
+    assert copied.startswith("gcloud compute firewall-rules create allow-pods-egress-checkout-c0ffee ")
+    assert "--source-ranges=10.8.0.0/16" in copied
+
+
+def test_a_finding_leads_to_the_block_that_declares_its_resource(open_page: Open) -> None:
+    page = open_page("declared", fragment=f"#f={DENIED.fingerprint}").page
+    page.wait_for_selector(".pane .diff")
+    text = page.locator(".pane").inner_text()
+    assert "gke/main.tf:12 google_container_cluster.checkout (update)" in text
+    assert 'gke/this.tf:3 module.gke["eu"].google_container_cluster.this perhaps' in text
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    page.get_by_role("button", name="Copy the change").click()
+    expect(page.locator("#said")).to_have_text("Copied to the clipboard.")
+    assert page.evaluate("navigator.clipboard.readText()").startswith(
+        "--- a/gke/main.tf\n+++ b/gke/main.tf\n"
+    )
+    page.evaluate("hash => { location.hash = hash }", f"#c={CHECKOUT}")
+    expect(page.locator(".cluster-page")).to_contain_text("gke/main.tf:12")
+
+
+@pytest.mark.parametrize(
+    ("cluster", "project", "words"),
+    [
+        ("legacy", "old-shop", "Cannot be decided between two Pods of one node"),
+        ("ledger", "pay-prod", "harmless: GKE closes the read-only kubelet port"),
+        ("search", "search-prod", "every packet is allowed"),
+    ],
+)
+def test_the_firewall_analysis_is_told_in_words(
+    open_page: Open, cluster: str, project: str, words: str
+) -> None:
+    name = next(one.resource.name for one in reports.all_verdicts().clusters if one.short_name == cluster)
+    assert project in name
+    page = open_page(fragment=f"#c={name}", width=400).page
+    page.wait_for_selector(".cluster-page .part")
+    assert words in page.locator(".cluster-page").inner_text()
 
 
 def test_a_cluster_without_data_says_so(open_page: Open) -> None:

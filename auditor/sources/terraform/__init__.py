@@ -1,0 +1,1 @@
+"""Terraform's JSON output, plans and states, as part of an inventory."""

@@ -1,0 +1,1 @@
+"""Tests of Terraform plans and states as sources."""

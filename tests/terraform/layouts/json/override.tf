@@ -1,0 +1,3 @@
+resource "google_compute_subnetwork" "nodes" {
+  region = "europe-north1"
+}

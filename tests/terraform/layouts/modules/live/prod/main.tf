@@ -1,0 +1,24 @@
+locals {
+  project = "acme-prod"
+}
+
+module "network" {
+  source  = "../../modules/network"
+  project = local.project
+  name    = "core"
+  subnets = {
+    nodes = { region = "europe-west1", cidr = "10.0.0.0/20" }
+    lbs   = { region = "europe-west4", cidr = "10.1.0.0/20" }
+  }
+}
+
+module "gke" {
+  source  = "../../modules/cluster"
+  project = local.project
+  env     = "prod"
+  network = module.network.network
+  pools = {
+    general = {}
+    batch   = {}
+  }
+}

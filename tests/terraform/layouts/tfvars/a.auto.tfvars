@@ -1,0 +1,2 @@
+project_id = "from-a"
+suffix     = "a"

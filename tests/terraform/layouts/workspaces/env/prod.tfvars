@@ -1,0 +1,2 @@
+project = "acme-prod"
+region  = "europe-west1"
