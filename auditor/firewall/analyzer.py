@@ -179,6 +179,7 @@ class Analyzer:
         self.solver = Solver()
         self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
         self._deciders: dict[int, tuple[Compiled, Decider]] = {}
+        self._rows: dict[tuple[object, ...], Row] = {}
 
     def traffic(
         self, pods: Pods, classes: NodeClasses, watch: Callable[[Part], None] | None = None
@@ -315,6 +316,30 @@ class Analyzer:
             found = (rule, rule.decider())
             self._deciders[id(rule)] = found
         return found[1]
+
+    def row(
+        self, family: Family, direction: Direction, row: ResultRow, rules: Sequence[Compiled | None]
+    ) -> Row:
+        """A row of a result as reports tell it, `rules` (None: the implied one) being those that may decide.
+
+        Where rules stand for many clusters, the clusters share it.
+        """
+        slot, low, high, outcome, _, benign = row
+        # `decider` keeps the rules, so that their identities stay their own.
+        key = (family, direction, slot, low, high, outcome, benign, *map(id, rules))
+        found = self._rows.get(key)
+        if found is None:
+            implied = IMPLIED_EGRESS if direction == "EGRESS" else IMPLIED_INGRESS
+            candidates = tuple(implied if rule is None else self.decider(rule) for rule in rules)
+            found = self._rows[key] = Row(
+                slot,
+                NAMES[family][slot],
+                (low, high) if slot < WITH_PORTS else None,
+                None if outcome == BOTH else candidates[-1],
+                candidates,
+                KUBELET_READ_ONLY if benign else None,
+            )
+        return found
 
     def by_protocol(self, ipv4: int, ipv6: int) -> dict[str, TrafficVerdict]:
         """The verdict of each protocol, from the flags of both IP versions (0: no Pods of that version)."""
@@ -563,21 +588,14 @@ class _Scope:
 
     def _row(self, family: Family, part: Part, row: ResultRow, ruling: Ruling) -> Row:
         """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
-        analyzer = self._analyzer
-        slot, low, high, outcome, positions, benign = row
-        ports = (low, high) if slot < WITH_PORTS else None
-        implied = IMPLIED_EGRESS if part.direction == "EGRESS" else IMPLIED_INGRESS
+        positions = row[4]
         rules = [None if position == IMPLIED else ruling.rules[position] for position in positions]
         if len(rules) > 1:
             # With two orders a rule stands there twice; its last place counts.
             rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
-        found = tuple(implied if rule is None else analyzer.decider(rule) for rule in rules)
-        decided_by: Decider | None = found[-1]
-        if outcome == BOTH:
+        if row[3] == BOTH:
             self._explain(part, rules)
-            decided_by = None
-        why = KUBELET_READ_ONLY if benign else None
-        return Row(slot, NAMES[family][slot], ports, decided_by, found, why)
+        return self._analyzer.row(family, part.direction, row, rules)
 
     def _explain(self, part: Part, rules: Iterable[Compiled | None]) -> None:
         classes = self._cluster.classes
