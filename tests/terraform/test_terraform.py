@@ -412,9 +412,15 @@ def test_without_the_parser_the_error_says_how_to_install_it(
         "x = " + "(" * 2000 + "1" + ")" * 2000 + "\n",
         "a {\n" * 500 + "}\n" * 500,
         'module "self" {\n  source = "./."\n}\n',
+        'locals {\n  a = local.b40\n  b0 = ["x", "y"]\n'
+        + "".join(f"  b{i + 1} = concat(local.b{i}, local.b{i})\n" for i in range(40))
+        + "}\n",
+        'locals {\n  a = local.b40\n  b0 = "xy"\n'
+        + "".join(f'  b{i + 1} = "${{local.b{i}}}${{local.b{i}}}"\n' for i in range(40))
+        + "}\n",
         '\x00\xff\ufffe resource "google_container_cluster" "x" {',
     ],
-    ids=["cycle", "chain", "parentheses", "nesting", "itself", "bytes"],
+    ids=["cycle", "chain", "parentheses", "nesting", "itself", "doubled lists", "doubled strings", "bytes"],
 )
 def test_hostile_configurations_end_in_nothing(tmp_path: Path, text: str) -> None:
     cluster = 'resource "google_container_cluster" "x" {\n  name = local.a0\n  project = local.a\n}\n'
