@@ -6,6 +6,7 @@ import hashlib
 import json
 import marshal
 from dataclasses import dataclass, field
+from functools import lru_cache
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -119,6 +120,12 @@ class Judge:
         for group in self._groups["network"]:
             group.judge(_about(ref, {}, facts), results)
         return results
+
+
+@lru_cache(maxsize=1 << 12)
+def _same(reasons: tuple[str, ...]) -> tuple[str, ...]:
+    # One object for equal reasons: many resources lack the same.
+    return reasons
 
 
 def _digest(rule: Rule, parameters: Mapping[str, Json]) -> str:
@@ -292,7 +299,7 @@ class _Ready:
             subject,
             message,
             self.evidence(about),
-            reasons,
+            _same(reasons) if reasons else (),
             remediation,
             hashed.hexdigest(),
         )

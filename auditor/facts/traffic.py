@@ -11,7 +11,7 @@ from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import PodPackets, PodRules, PodTraffic, ShadowedRule, UnloggedRule
 from auditor.model.inventory import FIREWALL
 from auditor.model.names import canonical, last, project_of
-from auditor.model.traffic import EVERYDAY
+from auditor.model.traffic import EVERYDAY, Boxes
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -61,7 +61,7 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
     )
     # Of a planned rule, logging may be known only after apply.
     doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
-    denied = [box for box in scope.denied if box.benign is None]
+    denied = scope.denied.harmful() if isinstance(scope.denied, Boxes) else []
     changes = repairs(analyzer, pods, classes, scope) if denied else ()
     return PodPackets(
         everyday_denied=_is_denied(scope.everyday),

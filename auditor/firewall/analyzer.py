@@ -23,24 +23,26 @@ from auditor.firewall.intervals import union
 from auditor.firewall.layer4 import NAMES, SLOTS, UNIVERSE, WITH_PORTS
 from auditor.firewall.view import Space, View
 from auditor.model import deferred
-from auditor.model.addresses import address_text, parse_range, range_text
+from auditor.model.addresses import parse_range
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.traffic import (
     EVERYDAY,
     KUBELET_READ_ONLY,
     NOTHING_KNOWN,
-    Box,
+    Area,
+    Boxes,
     Decider,
+    Row,
     ScopeTraffic,
     Traffic,
-    Witness,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from auditor.firewall.compiled import Compiled, Identity, Why
-    from auditor.firewall.decide import Result, Row
+    from auditor.firewall.decide import Result
+    from auditor.firewall.decide import Row as ResultRow
     from auditor.firewall.intervals import Span, Spans
     from auditor.firewall.rulelist import Hit
     from auditor.firewall.view import Piece, Pools, Ruling
@@ -177,6 +179,7 @@ class Analyzer:
         self.solver = Solver()
         self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
         self._deciders: dict[int, tuple[Compiled, Decider]] = {}
+        self._rows: dict[tuple[object, ...], Row] = {}
 
     def traffic(
         self, pods: Pods, classes: NodeClasses, watch: Callable[[Part], None] | None = None
@@ -212,20 +215,18 @@ class Analyzer:
         why = dict.fromkeys((*same.why, *anywhere.why))
         if not why and not found.any_node.denied and not found.same_node.denied:
             return found
-        evidence = {
-            (box.decided_by.asset, box.decided_by.priority, box.decided_by.rule): Evidence(
-                box.decided_by.asset,
-                f"rule {box.decided_by.rule!r}",
-                f"{box.decided_by.action} {box.direction}",
-            )
-            for box in found.any_node.denied
-            if box.decided_by is not None and box.decided_by.asset is not None
-        }
+        evidence: dict[object, Evidence] = {}
+        denied = found.any_node.denied
+        for direction, by in denied.deciders() if isinstance(denied, Boxes) else ():
+            if by.asset is not None:
+                evidence[by.asset, by.priority, by.rule] = Evidence(
+                    by.asset, f"rule {by.rule!r}", f"{by.action} {direction}"
+                )
         return Traffic(
             found.same_node,
             found.any_node,
             tuple(evidence.values()),
-            tuple(Unknown("traffic", reason, hint) for reason, hint in why),
+            _unknowns(tuple(why)),
         )
 
     def parts(self, cluster: ClusterPods, family: Family) -> list[Part]:
@@ -316,6 +317,30 @@ class Analyzer:
             self._deciders[id(rule)] = found
         return found[1]
 
+    def row(
+        self, family: Family, direction: Direction, row: ResultRow, rules: Sequence[Compiled | None]
+    ) -> Row:
+        """A row of a result as reports tell it, `rules` (None: the implied one) being those that may decide.
+
+        Where rules stand for many clusters, the clusters share it.
+        """
+        slot, low, high, outcome, _, benign = row
+        # `decider` keeps the rules, so that their identities stay their own.
+        key = (family, direction, slot, low, high, outcome, benign, *map(id, rules))
+        found = self._rows.get(key)
+        if found is None:
+            implied = IMPLIED_EGRESS if direction == "EGRESS" else IMPLIED_INGRESS
+            candidates = tuple(implied if rule is None else self.decider(rule) for rule in rules)
+            found = self._rows[key] = Row(
+                slot,
+                NAMES[family][slot],
+                (low, high) if slot < WITH_PORTS else None,
+                None if outcome == BOTH else candidates[-1],
+                candidates,
+                KUBELET_READ_ONLY if benign else None,
+            )
+        return found
+
     def by_protocol(self, ipv4: int, ipv6: int) -> dict[str, TrafficVerdict]:
         """The verdict of each protocol, from the flags of both IP versions (0: no Pods of that version)."""
         found = self._protocols.get((ipv4, ipv6))
@@ -356,9 +381,10 @@ def _by_bearing(cluster: ClusterPods, pools: Pools, hits: dict[int, list[Hit]]) 
     return [frozenset(members) for members in split.values()]
 
 
-_Made = tuple["Row", Decider | None, tuple[Decider, ...]]
-"""A row of a result, the rule that decides its packets, and all rules that may."""
+_Made = tuple[tuple[Row, ...], tuple[Row, ...]]
+"""The rows of a ruling that deny packets, and those that leave them undecided."""
 
+_NOTHING: _Made = ((), ())
 _DIRECTIONS: dict[Direction, BoxDirection] = {"EGRESS": "egress", "INGRESS": "ingress"}
 
 
@@ -367,6 +393,7 @@ class _Scope:
 
     __slots__ = (
         "_analyzer",
+        "_boxes",
         "_cluster",
         "_deciders",
         "_denied",
@@ -383,8 +410,9 @@ class _Scope:
         self._cluster = cluster
         self._flags: dict[Family, int] = {4: 0, 6: 0}
         self._mild: dict[Family, int] = {4: 0, 6: 0}
-        self._denied: list[tuple[tuple[object, ...], Box]] = []
-        self._undecided: list[tuple[tuple[object, ...], Box]] = []
+        self._denied: list[Area] = []
+        self._undecided: list[Area] = []
+        self._boxes = 0
         self._deciders: dict[int, Compiled] = {}
         self._names: dict[Pools, tuple[str, ...]] = {}
         self._work = 0
@@ -512,14 +540,14 @@ class _Scope:
                 self._note(ruling)
                 if ruling.result.allowed:
                     continue
-                rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
-                self._spend_boxes(len(rows) * len(sources) * len(targets))
+                made = self._made(family, part, ruling)
+                self._spend_boxes(sum(map(len, made)) * len(sources) * len(targets))
                 for source in sources:
                     for target in targets:
-                        self._boxes(
+                        self._add(
                             family,
                             part.direction,
-                            rows,
+                            made,
                             (source.low, source.high),
                             (target.low, target.high),
                             self._named(source.pools),
@@ -535,34 +563,39 @@ class _Scope:
         sources = [(p.low, p.high, p.mask) for p in view.sources if members[0] in p.pools]
         targets = [(p.low, p.high, p.mask) for p in view.destinations if members[0] in p.pools]
         pools = self._named(frozenset(members))
-        made: dict[tuple[int, int], list[_Made]] = {}
+        known: dict[tuple[int, int], _Made] = {}
         for one, other in _sharing(_joined(sources), _joined(targets), shift):
             self._spend(1)
-            rows = made.get((one[2], other[2]))
-            if rows is None:
+            made = known.get((one[2], other[2]))
+            if made is None:
                 ruling = view.ruling(one[2], other[2])
                 self._note(ruling)
-                rows = [self._row(part, row, ruling) for row in ruling.result.rows if row[3] != ALLOWED]
-                made[one[2], other[2]] = rows
-            if not rows:
+                made = known[one[2], other[2]] = self._made(family, part, ruling)
+            if made == _NOTHING:
                 continue
-            self._spend_boxes(len(rows))
+            self._spend_boxes(sum(map(len, made)))
             source, target = _shared(one, other, shift)
-            self._boxes(family, part.direction, rows, source, target, pools, pools, shift)
+            self._add(family, part.direction, made, source, target, pools, pools, shift)
 
-    def _row(self, part: Part, row: Row, ruling: Ruling) -> _Made:
+    def _made(self, family: Family, part: Part, ruling: Ruling) -> _Made:
+        """What a ruling does not surely allow."""
+        denied: list[Row] = []
+        undecided: list[Row] = []
+        for row in ruling.result.rows:
+            if row[3] != ALLOWED:
+                (denied if row[3] == DENIED else undecided).append(self._row(family, part, row, ruling))
+        return tuple(denied), tuple(undecided)
+
+    def _row(self, family: Family, part: Part, row: ResultRow, ruling: Ruling) -> Row:
         """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
-        analyzer = self._analyzer
-        implied = IMPLIED_EGRESS if part.direction == "EGRESS" else IMPLIED_INGRESS
-        rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
+        positions = row[4]
+        rules = [None if position == IMPLIED else ruling.rules[position] for position in positions]
         if len(rules) > 1:
             # With two orders a rule stands there twice; its last place counts.
             rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
-        found = tuple(implied if rule is None else analyzer.decider(rule) for rule in rules)
         if row[3] == BOTH:
             self._explain(part, rules)
-            return row, None, found
-        return row, found[-1], found
+        return self._analyzer.row(family, part.direction, row, rules)
 
     def _explain(self, part: Part, rules: Iterable[Compiled | None]) -> None:
         classes = self._cluster.classes
@@ -585,46 +618,24 @@ class _Scope:
             found = self._names[pools] = tuple(names[index] for index in sorted(pools))
         return found
 
-    def _boxes(
+    def _add(
         self,
         family: Family,
         direction: Direction,
-        rows: list[_Made],
+        made: _Made,
         source: Span,
         destination: Span,
         source_pools: tuple[str, ...],
         destination_pools: tuple[str, ...],
         shift: int | None,
     ) -> None:
-        """The boxes of some rows between two ranges; on one node of blocks of 2**shift unless it is None."""
-        source_text = range_text(family, *source)
-        destination_text = range_text(family, *destination)
-        pair = _witness(source, destination, shift)
-        ends = None if pair is None else (address_text(family, pair[0]), address_text(family, pair[1]))
-        for (slot, low, high, outcome, _, benign), decided_by, candidates in rows:
-            protocol = NAMES[family][slot]
-            ports = None
-            if slot < WITH_PORTS:
-                ports = str(low) if low == high else f"{low}-{high}"
-            witness = None
-            if ends is not None:
-                port = low if slot < WITH_PORTS else None
-                witness = Witness(*ends, protocol, port, source_pools[0], destination_pools[0])
-            box = Box(
-                _DIRECTIONS[direction],
-                source_text,
-                destination_text,
-                protocol,
-                ports,
-                source_pools,
-                destination_pools,
-                decided_by,
-                candidates,
-                witness,
-                KUBELET_READ_ONLY if benign else None,
-            )
-            place = (direction, family, source, destination, slot, low, source_pools, destination_pools)
-            (self._denied if outcome == DENIED else self._undecided).append((place, box))
+        """Packets between two ranges; on one node of blocks of 2**shift unless it is None."""
+        word = _DIRECTIONS[direction]
+        for rows, areas in zip(made, (self._denied, self._undecided), strict=True):
+            if rows:
+                areas.append(
+                    Area(word, family, source, destination, source_pools, destination_pools, shift, rows)
+                )
 
     def _spend(self, pairs: int) -> None:
         self._work += pairs
@@ -632,19 +643,25 @@ class _Scope:
             raise LimitError
 
     def _spend_boxes(self, boxes: int) -> None:
-        if len(self._denied) + len(self._undecided) + boxes > BOX_LIMIT:
+        if self._boxes + boxes > BOX_LIMIT:
             raise LimitError
+        self._boxes += boxes
 
     def _give_up(self, family: Family, *, same_node: bool = False) -> None:
         """Call every packet of an IP version undecided."""
         self.why[_LIMIT] = None
         self._flags[family] = self._mild[family] = _ALL_UNDECIDED
         for found in (self._denied, self._undecided):
-            found[:] = [(place, box) for place, box in found if place[1] != family]
-        stand_in = Decider(None, _LIMIT[0], None, "vpc", None)
-        rows: list[_Made] = [
-            ((slot, *UNIVERSE[slot][0], BOTH, (), False), None, (stand_in,)) for slot in range(SLOTS)
-        ]
+            found[:] = [area for area in found if area.family != family]
+        self._boxes = sum(len(area.rows) for found in (self._denied, self._undecided) for area in found)
+        by = (Decider(None, _LIMIT[0], None, "vpc", None),)
+        made: _Made = (
+            (),
+            tuple(
+                Row(slot, name, UNIVERSE[slot][0] if slot < WITH_PORTS else None, None, by, None)
+                for slot, name in enumerate(NAMES[family])
+            ),
+        )
         cluster = self._cluster
         spans = cluster.spans[family]
         if same_node:
@@ -652,13 +669,13 @@ class _Scope:
                 pools = (cluster.names[index],)
                 shift = cluster.blocks[family][index]
                 for one, other in _sharing(list(own), list(own), shift):
-                    self._boxes(family, "EGRESS", rows, *_shared(one, other, shift), pools, pools, shift)
+                    self._add(family, "EGRESS", made, *_shared(one, other, shift), pools, pools, shift)
             return
         atoms = Space([(index, own) for index, own in enumerate(spans) if own]).atoms
         for low, high, sources in atoms:
             for start, end, targets in atoms:
                 pair = (self._named(sources), self._named(targets))
-                self._boxes(family, "EGRESS", rows, (low, high), (start, end), *pair, None)
+                self._add(family, "EGRESS", made, (low, high), (start, end), *pair, None)
 
     def done(self) -> ScopeTraffic:
         """The answer, boxes sorted by direction, addresses and ports."""
@@ -680,11 +697,24 @@ class _Scope:
             by_protocol=by_protocol,
             everyday=_overall(v for name, v in softened.items() if name in EVERYDAY),
             rare=_overall(v for name, v in softened.items() if name not in EVERYDAY),
-            denied=_sorted(self._denied),
-            undecided=_sorted(self._undecided),
+            denied=Boxes(tuple(self._denied)) if self._denied else (),
+            undecided=Boxes(tuple(self._undecided)) if self._undecided else (),
             deciders=tuple(deciders[key] for key in sorted(deciders)),
-            reasons=tuple(f"{reason}; {hint}" for reason, hint in self.why),
+            reasons=_reasons(tuple(self.why)),
         )
+
+
+# Many clusters lack the same: they share what says so.
+
+
+@lru_cache(maxsize=1 << 12)
+def _reasons(why: tuple[Why, ...]) -> tuple[str, ...]:
+    return tuple(f"{reason}; {hint}" for reason, hint in why)
+
+
+@lru_cache(maxsize=1 << 12)
+def _unknowns(why: tuple[Why, ...]) -> tuple[Unknown, ...]:
+    return tuple(Unknown("traffic", reason, hint) for reason, hint in why)
 
 
 def _overall(verdicts: Iterable[TrafficVerdict]) -> TrafficVerdict:
@@ -694,11 +724,6 @@ def _overall(verdicts: Iterable[TrafficVerdict]) -> TrafficVerdict:
     if found & {"denied", "partial"}:
         return "partial"
     return "unknown"
-
-
-def _sorted(found: list[tuple[tuple[object, ...], Box]]) -> tuple[Box, ...]:
-    found.sort(key=lambda entry: entry[0])
-    return tuple(box for _, box in found)
 
 
 def _decider_order(decider: Decider) -> tuple[str, int, str]:
@@ -806,39 +831,3 @@ def _shared(one: tuple[int, ...], other: tuple[int, ...], shift: int) -> tuple[S
     first = max(one[0] >> shift, other[0] >> shift) << shift
     last = ((min(one[1] >> shift, other[1] >> shift) + 1) << shift) - 1
     return (max(one[0], first), min(one[1], last)), (max(other[0], first), min(other[1], last))
-
-
-def _within(span: Span, bounds: Span) -> Span | None:
-    low, high = max(span[0], bounds[0]), min(span[1], bounds[1])
-    return (low, high) if low <= high else None
-
-
-def _witness(
-    source: tuple[int, int], destination: tuple[int, int], shift: int | None
-) -> tuple[int, int] | None:
-    """Two different addresses, of one block if `shift` says its size; None if there are none.
-
-    The first addresses of a block are avoided where there are others: few Pods have them.
-    """
-    if shift is not None:
-        # The first block that both reach may hold but one address of each, and the same.
-        block = max(source[0] >> shift, destination[0] >> shift)
-        for candidate in (block, block + 1):
-            bounds = candidate << shift, ((candidate + 1) << shift) - 1
-            near, far = _within(source, bounds), _within(destination, bounds)
-            pair = None if near is None or far is None else _witness(near, far, None)
-            if pair is not None:
-                return pair
-        return None
-    one = min(source[0] + 2, source[1])
-    other = min(destination[0] + 3, destination[1])
-    if one == other:
-        if destination[0] != one:
-            other = destination[0]
-        elif source[0] != other:
-            one = source[0]
-        elif source[1] != other:
-            one = source[1]
-        else:
-            return None
-    return one, other

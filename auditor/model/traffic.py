@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, NamedTuple, overload
+
+from auditor.model.addresses import address_text, range_text
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from auditor.model.addresses import Family
     from auditor.model.evidence import Evidence, Json, Unknown
 
 TrafficVerdict = Literal["allowed", "denied", "partial", "unknown"]
@@ -84,6 +88,130 @@ class Box:
     benign: str | None
 
 
+class Row(NamedTuple):
+    """What one direction does to packets of one protocol and some ports, wherever they go.
+
+    `slot` orders the protocols; `ports` are first and last, None for a protocol without. The rest is as in
+    `Box`.
+    """
+
+    slot: int
+    protocol: Protocol
+    ports: tuple[int, int] | None
+    decided_by: Decider | None
+    candidates: tuple[Decider, ...]
+    benign: str | None
+
+
+class Area(NamedTuple):
+    """Packets between two ranges of addresses of one IP version, and the rows that say what becomes of them.
+
+    `shift` is the logarithm of the size of a node block if the packets stay on one node, else None.
+    """
+
+    direction: Direction
+    family: Family
+    source: tuple[int, int]
+    destination: tuple[int, int]
+    source_pools: tuple[str, ...]
+    destination_pools: tuple[str, ...]
+    shift: int | None
+    rows: tuple[Row, ...]
+
+
+class Boxes(Sequence[Box]):
+    """Boxes, sorted by direction, addresses and ports, that are made when they are looked at.
+
+    A large organisation has millions, of which reports show few.
+    """
+
+    __slots__ = ("areas",)
+
+    def __init__(self, areas: tuple[Area, ...]) -> None:
+        self.areas = areas
+
+    def deciders(self) -> Iterator[tuple[Direction, Decider]]:
+        """The direction and deciding rule of each box that has one, in their order."""
+        return (
+            (area.direction, row.decided_by) for area, row in self._sorted() if row.decided_by is not None
+        )
+
+    def harmful(self) -> list[Box]:
+        """Those that are not benign."""
+        if all(row.benign is not None for area in self.areas for row in area.rows):
+            return []
+        return [_box(area, row) for area, row in self._sorted() if row.benign is None]
+
+    def _sorted(self) -> list[tuple[Area, Row]]:
+        found = [(area, row) for area in self.areas for row in area.rows]
+        found.sort(key=_place)
+        return found
+
+    def __len__(self) -> int:
+        return sum(len(area.rows) for area in self.areas)
+
+    def __iter__(self) -> Iterator[Box]:
+        return (_box(area, row) for area, row in self._sorted())
+
+    @overload
+    def __getitem__(self, index: int) -> Box: ...
+    @overload
+    def __getitem__(self, index: slice) -> tuple[Box, ...]: ...
+    def __getitem__(self, index: int | slice) -> Box | tuple[Box, ...]:
+        if isinstance(index, int):
+            return _box(*self._sorted()[index])
+        return tuple(_box(*one) for one in self._sorted()[index])
+
+    def __eq__(self, other: object) -> bool:
+        return tuple(self) == tuple(other) if isinstance(other, Boxes | tuple) else NotImplemented
+
+    __hash__ = None  # type: ignore[assignment]  # a tuple of equal boxes would have another
+
+    def __reduce__(self) -> tuple[type[Boxes], tuple[tuple[Area, ...]]]:
+        return Boxes, (self.areas,)
+
+    def __repr__(self) -> str:
+        return repr(tuple(self))
+
+
+def _place(one: tuple[Area, Row]) -> tuple[object, ...]:
+    area, row = one
+    return (
+        area.direction,
+        area.family,
+        area.source,
+        area.destination,
+        row.slot,
+        row.ports or (0, 0),
+        area.source_pools,
+        area.destination_pools,
+    )
+
+
+def _box(area: Area, row: Row) -> Box:
+    ports = first = witness = None
+    if row.ports is not None:
+        first, last = row.ports
+        ports = str(first) if first == last else f"{first}-{last}"
+    pair = _pair(area.source, area.destination, area.shift)
+    if pair is not None:
+        ends = (address_text(area.family, pair[0]), address_text(area.family, pair[1]))
+        witness = Witness(*ends, row.protocol, first, area.source_pools[0], area.destination_pools[0])
+    return Box(
+        area.direction,
+        range_text(area.family, *area.source),
+        range_text(area.family, *area.destination),
+        row.protocol,
+        ports,
+        area.source_pools,
+        area.destination_pools,
+        row.decided_by,
+        row.candidates,
+        witness,
+        row.benign,
+    )
+
+
 @dataclass(frozen=True, slots=True)
 class ScopeTraffic:
     """The answer for one scope: packets on one node, or between any two nodes of the cluster.
@@ -99,8 +227,8 @@ class ScopeTraffic:
     by_protocol: Mapping[str, TrafficVerdict]
     everyday: TrafficVerdict
     rare: TrafficVerdict
-    denied: tuple[Box, ...]
-    undecided: tuple[Box, ...]
+    denied: Sequence[Box]
+    undecided: Sequence[Box]
     deciders: tuple[Decider, ...]
     reasons: tuple[str, ...]
 
@@ -209,3 +337,37 @@ def scope_json(scope: ScopeTraffic) -> dict[str, Json]:
 def traffic_json(traffic: Traffic) -> dict[str, Json]:
     """`{"same_node": …, "any_node": …}`."""
     return {"same_node": scope_json(traffic.same_node), "any_node": scope_json(traffic.any_node)}
+
+
+def _within(span: tuple[int, int], bounds: tuple[int, int]) -> tuple[int, int] | None:
+    low, high = max(span[0], bounds[0]), min(span[1], bounds[1])
+    return (low, high) if low <= high else None
+
+
+def _pair(source: tuple[int, int], destination: tuple[int, int], shift: int | None) -> tuple[int, int] | None:
+    """Two different addresses, of one block if `shift` says its size; None if there are none.
+
+    The first addresses of a block are avoided where there are others: few Pods have them.
+    """
+    if shift is not None:
+        # The first block that both reach may hold but one address of each, and the same.
+        block = max(source[0] >> shift, destination[0] >> shift)
+        for candidate in (block, block + 1):
+            bounds = candidate << shift, ((candidate + 1) << shift) - 1
+            near, far = _within(source, bounds), _within(destination, bounds)
+            pair = None if near is None or far is None else _pair(near, far, None)
+            if pair is not None:
+                return pair
+        return None
+    one = min(source[0] + 2, source[1])
+    other = min(destination[0] + 3, destination[1])
+    if one == other:
+        if destination[0] != one:
+            other = destination[0]
+        elif source[0] != other:
+            one = source[0]
+        elif source[1] != other:
+            one = source[1]
+        else:
+            return None
+    return one, other

@@ -25,6 +25,8 @@ from tests.firewall.organisations import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from auditor.model.traffic import Box, Traffic
 
 TAG = "gke-shop-aaaaaaaa-node"
@@ -46,7 +48,7 @@ def analyse(
     return Analyzer(organisation(assets, **options)).traffic(*cluster(pools, classes))
 
 
-def told(boxes: tuple[Box, ...]) -> list[tuple[str, str, str, str, str | None]]:
+def told(boxes: Sequence[Box]) -> list[tuple[str, str, str, str, str | None]]:
     return [(b.direction, b.source, b.destination, b.protocol, b.ports) for b in boxes]
 
 

@@ -193,7 +193,7 @@ def test_the_proof_notices_a_box_that_is_missing() -> None:
     scope = analyse(bare).any_node
     assert list(counterexamples(bare, scope, same_node=False)) == []
     for number in range(len(scope.denied)):
-        fewer = replace(scope, denied=scope.denied[:number] + scope.denied[number + 1 :])
+        fewer = replace(scope, denied=(*scope.denied[:number], *scope.denied[number + 1 :]))
         assert list(counterexamples(bare, fewer, same_node=False))
 
 

@@ -101,12 +101,13 @@ def finding(report: dict[str, Any], rule: str) -> dict[str, Any]:
 
 
 def applied(file: Path, diff: str) -> str:
-    """The file with the diff applied, by the program that everybody applies diffs with."""
-    text = subprocess.run(
-        ["patch", "--output=-", "--quiet", str(file)],
-        input=diff.encode(), capture_output=True, check=True,
-    )  # fmt: skip
-    return text.stdout.decode()
+    """The file with the diff applied, as git does it; the file itself stays."""
+    before = file.read_bytes()
+    command = ["git", "apply", "-p1", "--whitespace=nowarn", "-"]
+    subprocess.run(command, cwd=file.parents[1], input=diff.encode(), check=True)
+    mended = file.read_bytes().decode()
+    file.write_bytes(before)
+    return mended
 
 
 def test_a_finding_leads_to_its_block_and_the_diff_mends_it(scan: Scan) -> None:
@@ -139,6 +140,18 @@ def test_an_argument_that_is_there_is_changed_in_its_place(scan: Scan, stated: s
     scan.write("main.tf", MAIN.rstrip("}\n") + "\n" + stated + "}\n")
     found = finding(scan.run(), "intranode-visibility-disabled")["declarations"][0]
     assert mended in applied(scan.folder / "infra" / "main.tf", found["fix"])
+
+
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_diff_fits_a_file_whatever_its_lines_end_in(scan: Scan, end: str) -> None:
+    text = MAIN.rstrip("\n").replace("\n", end or "\n") + end
+    text = text.replace('"svc"', '"svc" # form\x0cfeed \u2028 and separators')
+    (scan.folder / "infra" / "main.tf").write_bytes(text.encode())
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"][0]
+    mended = applied(scan.folder / "infra" / "main.tf", found["fix"])
+    assert mended.replace("\n\n  enable_intranode_visibility = true", "", 1).replace(
+        "\r", ""
+    ) == text.replace("\r", "")
 
 
 def test_the_fix_of_a_json_block_is_json(scan: Scan) -> None:
@@ -412,9 +425,15 @@ def test_without_the_parser_the_error_says_how_to_install_it(
         "x = " + "(" * 2000 + "1" + ")" * 2000 + "\n",
         "a {\n" * 500 + "}\n" * 500,
         'module "self" {\n  source = "./."\n}\n',
+        'locals {\n  a = local.b40\n  b0 = ["x", "y"]\n'
+        + "".join(f"  b{i + 1} = concat(local.b{i}, local.b{i})\n" for i in range(40))
+        + "}\n",
+        'locals {\n  a = local.b40\n  b0 = "xy"\n'
+        + "".join(f'  b{i + 1} = "${{local.b{i}}}${{local.b{i}}}"\n' for i in range(40))
+        + "}\n",
         '\x00\xff\ufffe resource "google_container_cluster" "x" {',
     ],
-    ids=["cycle", "chain", "parentheses", "nesting", "itself", "bytes"],
+    ids=["cycle", "chain", "parentheses", "nesting", "itself", "doubled lists", "doubled strings", "bytes"],
 )
 def test_hostile_configurations_end_in_nothing(tmp_path: Path, text: str) -> None:
     cluster = 'resource "google_container_cluster" "x" {\n  name = local.a0\n  project = local.a\n}\n'
