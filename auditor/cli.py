@@ -509,9 +509,11 @@ class _Selection:
     help="Ask for the effective firewalls of networks whose policies cannot be read.",
 )
 @click.option(
-    "--no-cluster-api",
-    is_flag=True,
-    help="Do not compare with the Kubernetes Engine API; Cloud Asset Inventory alone.",
+    "--cluster-api",
+    type=click.Choice(("auto", "always", "never")),
+    default="auto",
+    help="Compare with the Kubernetes Engine API, a call for each project with clusters. Default: auto, "
+    "which is up to 500 projects.",
 )
 @click.option(
     "--rate",
@@ -538,7 +540,6 @@ def collect(
     resume: bool,
     plan: bool,
     quiet: bool,
-    no_cluster_api: bool,
     **rest: Any,
 ) -> int:
     """Read live scopes into one file, which `scan` reads offline.
@@ -550,7 +551,7 @@ def collect(
     from auditor.sources.live.collect import Options, Progress, partial
     from auditor.sources.live.collect import collect as run
 
-    options = Options(scopes, cluster_api=not no_cluster_api, **rest)
+    options = Options(scopes, **rest)
     if plan:
         from auditor.sources.live.plan import described
 
@@ -575,6 +576,8 @@ def collect(
         _say("interrupted; no snapshot was written; the same command with --resume goes on from here")
         return 130
     if not quiet:
+        if done.note:
+            _say(f"note: {done.note}")
         for gap in done.header.gaps[:_LISTED]:
             _say(_printable(f"gap: {gap.scope}: {gap.reason}"))
             _say(_printable(f"  hint: {gap.hint}"))

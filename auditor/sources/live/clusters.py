@@ -2,7 +2,8 @@
 
 Cloud Asset Inventory is the base of a snapshot: one reading, at one time. It can lag behind the API, and an
 asset can come without content. So ListClusters is asked once for each project that has a cluster (and for
-each project that is a scope), and
+each project that is a scope), but not for each of more than `MANY` projects, unless that is wanted: then only
+for those with a cluster that comes without what every cluster has. And
 
 - a cluster that Cloud Asset Inventory does not have, or has without data, is taken from the API, unless it
   was created after the snapshot's read time;
@@ -40,29 +41,45 @@ Object = dict[str, Any]
 LACKING = (
     "autopilot",
     "clusterIpv4Cidr",
+    "controlPlaneEndpointsConfig",
     "currentMasterVersion",
+    "endpoint",
     "id",
     "ipAllocationPolicy",
     "networkConfig",
     "nodePools",
+    "privateClusterConfig",
     "status",
 )
-"""The fields that are filled in: those that facts need and that the API never leaves out without a reason."""
+"""The fields that are filled in: those that facts need, and those that say where a cluster can be asked."""
+
+ESSENTIAL = ("currentMasterVersion", "networkConfig", "status")
+"""The fields without which a cluster's asset is taken for incomplete."""
+
+MANY = 500
+"""For how many projects the comparison is made as a matter of course: a call each, of a quota of 3,000."""
 
 _AT_ONCE = 8
 
 
 @dataclass(slots=True)
 class ClusterLister:
-    """Asks the Kubernetes Engine API for the clusters of projects; `stop` ends the whole collection."""
+    """Asks the Kubernetes Engine API for the clusters of projects; `stop` ends the whole collection.
+
+    `always`: of however many projects. `certificates`: the authority of a cluster is needed too. `note` tells
+    what was left out.
+    """
 
     client: Any
     caller: Caller
     state: State
     emulated: bool
+    always: bool
+    certificates: bool
     progress: Callable[[str], None]
     stop: Callable[[], None]
     gaps: list[Gap] = field(default_factory=list)
+    note: str = ""
     _unreachable: CallError | None = None
 
     def run(self, scopes: Sequence[str]) -> None:
@@ -70,6 +87,12 @@ class ClusterLister:
         known, pooled, numbers = self._known()
         populated = {project_of(key) for key in known}
         projects = sorted(populated)
+        if len(projects) > MANY and not self.always:
+            projects = sorted({project_of(key) for key, one in known.items() if one["incomplete"]})
+            self.note = (
+                f"{len(populated) - len(projects):,} projects are not compared with the Kubernetes Engine "
+                "API; --cluster-api=always does"
+            )
         for scope in scopes:
             if scope.startswith("projects/"):
                 name = scope.removeprefix("projects/")
@@ -89,13 +112,14 @@ class ClusterLister:
                     f"whether Cloud Asset Inventory is up to date about the clusters of "
                     f"{wording.count(len(of), 'project')} ({wording.some(of)}) could not be checked: "
                     f"{reason}",
-                    f"{hint}; or leave the check out with --no-cluster-api",
+                    f"{hint}; or leave the check out with --cluster-api=never",
                 )
             )
 
     def _known(self) -> tuple[dict[str, Object], set[str], dict[str, str]]:
         """The clusters in the state by key, which have pools as assets, and project IDs by number."""
         known: dict[str, Object] = {}
+        trusted = self.state.certificates() if self.certificates else {}
         numbers: dict[str, str] = {}
         for _, body in self.state.bodies(CLUSTER):
             asset = orjson.loads(body)
@@ -104,6 +128,9 @@ class ClusterLister:
             known[key] = {
                 "name": asset["name"],
                 "etag": (data or {}).get("etag"),
+                "incomplete": data is None
+                or any(one not in data for one in ESSENTIAL)
+                or (self.certificates and asset["name"] not in trusted),
                 "lacks": None if data is None else frozenset(one for one in LACKING if one not in data),
             }
             above = asset.get("ancestors") or [""]

@@ -10,7 +10,7 @@ from concurrent.futures import FIRST_EXCEPTION, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
-from typing import IO, TYPE_CHECKING, Any, cast
+from typing import IO, TYPE_CHECKING, Any, Literal, cast
 
 from auditor.errors import AuditorError
 from auditor.model import inventory as model
@@ -38,6 +38,8 @@ RATE = 95
 CLUSTER_RATE = 1500
 """Calls of the Kubernetes Engine API a minute; the quota is 3,000, older projects have 600."""
 
+ClusterApi = Literal["auto", "always", "never"]
+
 _SEARCH_RATE = 300
 _AT_ONCE = 12
 _PAGES_AT_ONCE = 4
@@ -60,7 +62,8 @@ class Options:
     """What is collected, and how.
 
     `rate` and `cluster_rate` are calls a minute. `cluster_api` says whether the Kubernetes Engine API is
-    asked too; `kubernetes_evidence` and `effective_firewalls` turn on what only they need.
+    asked too (`auto`: see `clusters.py`); `kubernetes_evidence` and `effective_firewalls` turn on what only
+    they need.
     `kubernetes_timeout` is in seconds for each cluster, `kubernetes_at_once` the number of clusters asked
     at a time.
     """
@@ -68,7 +71,7 @@ class Options:
     scopes: tuple[str, ...]
     rate: int = RATE
     cluster_rate: int = CLUSTER_RATE
-    cluster_api: bool = True
+    cluster_api: ClusterApi = "auto"
     kubernetes_evidence: bool = False
     kubernetes_timeout: float = 15.0
     kubernetes_at_once: int = 16
@@ -87,11 +90,15 @@ class Options:
 
 @dataclass(frozen=True, slots=True)
 class Collected:
-    """What a collection came to: the snapshot's header, its size in bytes, how many assets it holds."""
+    """What a collection came to: the snapshot's header, its size in bytes, how many assets it holds.
+
+    `note` is a sentence about what was left out on purpose, or nothing.
+    """
 
     header: snapshot.Header
     size: int
     assets: int
+    note: str
 
 
 @dataclass(slots=True)
@@ -159,7 +166,7 @@ def collect(options: Options, output: Path, *, resume: bool, progress: Progress)
             state.close()
             raise
     state.discard()
-    return Collected(header, size, sum(counts.values()))
+    return Collected(header, size, sum(counts.values()), run.note)
 
 
 class NothingReadableError(AuditorError):
@@ -214,6 +221,7 @@ class _Run:
         self._limiters: list[Limiter] = []
         self._gaps: list[Gap] = []
         self.answers: list[bytes] = []
+        self.note = ""
         self._lister = Lister(
             access.assets(),
             self._caller(options.rate, _PAGES_AT_ONCE),
@@ -241,7 +249,7 @@ class _Run:
         self._list([one for scope in scopes for one in listings(scope, len(scopes))])
         if not lister.read_any:
             raise self._nothing()
-        if self._options.cluster_api and not (
+        if self._options.cluster_api != "never" and not (
             self._access.emulators.any and not self._access.emulators.container
         ):
             self._clusters()
@@ -305,11 +313,14 @@ class _Run:
             self._caller(self._options.cluster_rate, _AT_ONCE),
             self._state,
             emulated=bool(self._access.emulators.container),
+            always=self._options.cluster_api == "always",
+            certificates=self._options.kubernetes_evidence,
             progress=self._progress.doing,
             stop=self._stop,
         )
         lister.run(self._scopes)
         self._gaps += lister.gaps
+        self.note = lister.note
 
     def _outside(self) -> tuple[list[tuple[str, frozenset[str]]], tuple[str, ...]]:
         """Read what lies outside the scopes and matters: what was listed where, and which hierarchies."""

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import requests
+from google.auth.exceptions import GoogleAuthError
 from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3.connection import HTTPSConnection
@@ -162,6 +163,8 @@ class Reader:
                 status = answer.status_code
         except requests.exceptions.SSLError as error:
             raise FetchError(f"its certificate is not accepted: {_last(error)}") from error
+        except GoogleAuthError as error:
+            raise FetchError(f"there is no access token: {_last(error)}") from error
         except (requests.RequestException, HTTPError, OSError, ValueError) as error:
             if deadline.left <= 0 or isinstance(error, requests.Timeout):
                 raise FetchError("it did not answer in time") from error

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from auditor.sources import wording
 from auditor.sources.live import calls, outside
+from auditor.sources.live.clusters import MANY
 from auditor.sources.live.collect import listings
 from auditor.sources.live.endpoints import emulators
 from auditor.sources.live.listing import PAGE
@@ -41,11 +42,11 @@ def described(options: Options) -> str:
             "refused)",
             f"{len(outside.HOST_TYPES)} for each host project, 1 for each organization",
         )
-    if options.cluster_api and not (emulated.any and not emulated.container):
+    if options.cluster_api != "never" and not (emulated.any and not emulated.container):
         lines += _call(
             "ListClusters (Kubernetes Engine API)",
             calls.LIST_CLUSTERS,
-            "each project that has a cluster" + _projects(scopes),
+            "each project that has a cluster" + _projects(scopes) + _many(options),
             f"1 for each of them; at most {options.cluster_rate} a minute",
         )
     if options.kubernetes_evidence:
@@ -95,6 +96,12 @@ def described(options: Options) -> str:
         ]
     lines += ["", f"Kept: assets of {len(wording.USED)} types; docs/collecting.md lists the fields."]
     return "\n".join(lines) + "\n"
+
+
+def _many(options: Options) -> str:
+    if options.cluster_api == "always":
+        return ""
+    return f"; of more than {MANY:,} only those with a cluster whose asset is incomplete"
 
 
 def _projects(scopes: tuple[str, ...]) -> str:

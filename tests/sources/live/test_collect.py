@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import threading
 import time
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 
 from auditor.cli import cli
 from auditor.model import inventory as model
+from auditor.sources import wording
 from auditor.sources.live import collect as collecting
 from auditor.sources.live import retry
 from tests.sources import assets as make
@@ -192,6 +194,49 @@ def test_a_type_that_is_refused_takes_no_other_along(
     assert words in gap["reason"]
     assert gap["hint"]
     assert snapshot.names == [one for one in EVERYTHING if "/firewallPolicies/" not in one]
+
+
+CODES = (
+    "UNAVAILABLE", "DEADLINE_EXCEEDED", "INTERNAL", "RESOURCE_EXHAUSTED", "INVALID_ARGUMENT",
+    "PERMISSION_DENIED", "FAILED_PRECONDITION", "UNAUTHENTICATED", "NOT_FOUND", "UNKNOWN", "ABORTED",
+    "DATA_LOSS",
+)  # fmt: skip
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("seed", range(12))
+def test_whatever_fails_each_asset_arrives_once_or_its_type_is_a_gap(
+    emulator: Emulator, tmp_path: Path, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - a test that fails must fail again
+    lock = threading.Lock()
+    stubborn = {kind: chance.choice(CODES) for kind in wording.USED if chance.random() < 0.2}
+
+    def fault(request: Request) -> Status | None:
+        with lock:
+            if request.method != "ListAssets":
+                return None
+            lasting = next((stubborn[kind] for kind in request.types if kind in stubborn), None)
+            if lasting is not None and chance.random() < 0.7:
+                return Status(lasting)
+            return Status(chance.choice(CODES[:4])) if chance.random() < 0.15 else None
+
+    emulator.page = 4
+    emulator.faults.append(fault)
+    code, output = collect(tmp_path, *chance.choice([(ORGANIZATION,), (ORGANIZATION, "folders/55")]))
+    if code == 2:
+        assert not list(tmp_path.iterdir())
+        return
+    snapshot = Snapshot(output)
+    assert sorted(set(snapshot.names)) == snapshot.names
+    gaps = {gap["asset_type"] for gap in snapshot.gaps}
+    missing = {asset["name"]: asset["assetType"] for asset in organisation()}
+    for name in snapshot.names:
+        del missing[name]
+    assert set(missing.values()) <= gaps
+    assert code == (3 if gaps else 0)
+    complete = set(snapshot.header["asset_types"])
+    assert complete | gaps >= set(wording.USED)
 
 
 def test_a_refused_type_among_types_listed_together_is_told_apart(emulator: Emulator, tmp_path: Path) -> None:
@@ -438,8 +483,26 @@ def test_projects_that_refuse_their_clusters_are_one_gap(emulator: Emulator, tmp
     assert code == 3
     assert gap["asset_type"] is None
     assert "container.clusters.list" in gap["reason"]
-    assert "--no-cluster-api" in gap["hint"]
-    assert collect(tmp_path, "--no-cluster-api")[0] == 0
+    assert "--cluster-api=never" in gap["hint"]
+    assert collect(tmp_path, "--cluster-api=never")[0] == 0
+
+
+def test_of_many_projects_only_those_with_incomplete_clusters_are_asked_about(
+    emulator: Emulator,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setattr("auditor.sources.live.clusters.MANY", 2)
+    for project in ("p1", "p2"):
+        emulator.add(make.cluster("ordinary", project=project))
+    emulator.add(make.cluster("bare", project="p3", data={"name": "bare"}))
+    assert collect(tmp_path)[0] == 0
+    assert [one.parent for one in emulator.of("ListClusters")] == ["projects/p3/locations/-"]
+    assert "note: 3 projects are not compared" in capsys.readouterr().err
+    assert collect(tmp_path, "--cluster-api=always")[0] == 0
+    assert len(emulator.of("ListClusters")) == 1 + 4
+    assert "note" not in capsys.readouterr().err
 
 
 def test_the_api_fills_in_what_the_inventory_lacks(emulator: Emulator, tmp_path: Path) -> None:

@@ -310,6 +310,58 @@ def test_with_an_emulator_nothing_leaves_this_machine(
     assert "no endpoint" in the_gap(snapshot)["reason"]
 
 
+def test_the_endpoint_and_the_authority_may_come_from_the_kubernetes_engine_api(
+    alone: Emulator, server: KubernetesServer, authority: Authority, tmp_path: Path
+) -> None:
+    alone.add(make.cluster("main"))
+    link = "https://container.googleapis.com/v1/projects/svc/locations/europe-west1/clusters/main"
+    alone.clusters["svc"] = [
+        {
+            "name": "main",
+            "selfLink": link,
+            "endpoint": server.address,
+            "masterAuth": {"clusterCaCertificate": authority.stated},
+        }
+    ]
+    code, snapshot = collect(tmp_path)
+    assert code == 0
+    assert f"{CLUSTER}/k8s/namespaces/kube-system/daemonsets/ip-masq-agent" in snapshot.names
+
+
+def test_a_cluster_that_is_being_made_or_deleted_is_not_asked(
+    alone: Emulator, server: KubernetesServer, authority: Authority, tmp_path: Path
+) -> None:
+    add_cluster(alone, server, authority, status="STOPPING")
+    code, snapshot = collect(tmp_path)
+    assert code == 0
+    assert server.requests == []
+    assert "listed" not in snapshot.header
+
+
+def test_without_a_token_there_is_a_gap(
+    alone: Emulator,
+    server: KubernetesServer,
+    authority: Authority,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    from google.auth.exceptions import RefreshError
+
+    from auditor.sources.live.endpoints import Access
+
+    error: Any = RefreshError
+
+    def expired(_: Access) -> str:
+        raise error("reauthentication is needed")
+
+    monkeypatch.setattr(Access, "token", expired)
+    add_cluster(alone, server, authority)
+    code, snapshot = collect(tmp_path)
+    assert code == 3
+    assert "reauthentication is needed" in the_gap(snapshot)["reason"]
+    assert server.requests == []
+
+
 def test_without_the_option_no_cluster_is_asked(
     alone: Emulator, server: KubernetesServer, authority: Authority, tmp_path: Path
 ) -> None:

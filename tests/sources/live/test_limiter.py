@@ -38,7 +38,7 @@ def test_a_counting_server_never_sees_more(
     monkeypatch.setattr(collect, "Limiter", partial(Limiter, period=1.0))
     emulator.page = 4
     emulator.faults.append(lambda one: time.sleep(0.3 if one.token == "4" else 0))
-    options = collect.Options((ORGANIZATION,), rate=rate, cluster_api=False)
+    options = collect.Options((ORGANIZATION,), rate=rate, cluster_api="never")
     collect.collect(options, tmp_path / "s", resume=False, progress=collect.Progress())
     moments = [one.time for one in emulator.of("ListAssets")]
     assert len(moments) > 2 * rate

@@ -41,7 +41,7 @@ def test_every_call_is_named_and_none_is_made(
 def test_it_names_no_call_that_would_not_be_made(
     emulator: Emulator, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    _, text = plan(capsys, ORGANIZATION, "--no-cluster-api", "--rate", "7")
+    _, text = plan(capsys, ORGANIZATION, "--cluster-api=never", "--rate", "7")
     assert "at most 7 a minute" in text
     assert text.count("permission") == 1
 
