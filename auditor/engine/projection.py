@@ -7,6 +7,7 @@ decided, so that no element is lost.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import fields, is_dataclass
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
@@ -69,7 +70,7 @@ def _of_value(reads: Reads) -> Callable[[Any], Any]:
     if isinstance(shape, Record):
         return _attributes(reads)
     if isinstance(shape, Listing):
-        return _listing(reads, _of_value, tuple)
+        return _listing(reads, _of_value, Sequence)
     if isinstance(shape, Scalar) and shape.type is not str:
         return float if shape.type is float else _itself
     return plain
@@ -85,7 +86,7 @@ def plain(value: object, depth: int = _MAX_DEPTH) -> Any:
         return _UNDECIDABLE
     if isinstance(value, dict):
         return {text(str(key)): plain(one, depth - 1) for key, one in value.items()}
-    if isinstance(value, list | tuple):
+    if isinstance(value, Sequence):
         return [plain(one, depth - 1) for one in value]
     if is_dataclass(value):
         stated = (
@@ -119,7 +120,7 @@ def _table(value: Json) -> Any:
 
 
 def _listing(
-    reads: Reads, of: Callable[[Reads], Callable[[Any], Any]], kind: type[list[Any] | tuple[Any, ...]]
+    reads: Reads, of: Callable[[Reads], Callable[[Any], Any]], kind: type[Any]
 ) -> Callable[[Any], Any]:
     if reads.whole:
         return lambda value: plain(value) if isinstance(value, kind) else ABSENT

@@ -6,6 +6,7 @@ projections that hand CEL just the fields that are read.
 
 from __future__ import annotations
 
+import collections.abc
 import pkgutil
 import types
 import typing
@@ -191,6 +192,8 @@ def _from_annotation(hint: Any, known: dict[type, Record]) -> Shape:
         kinds = {type(one) for one in arguments if one is not None}
         return Scalar(kinds.pop()) if len(kinds) == 1 else Opaque()
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
+        return Listing(_from_annotation(arguments[0], known))
+    if origin is collections.abc.Sequence:
         return Listing(_from_annotation(arguments[0], known))
     if origin is not None and isinstance(origin, type) and issubclass(origin, typing.Mapping):
         return Table(_from_annotation(arguments[1], known))
