@@ -283,9 +283,7 @@ MUTANTS: tuple[Mutant, ...] = (
         'in one block of 2**shift."""\n',
         'in one block of 2**shift."""\n    shift = 128\n',
     ),
-    mutant(
-        "the first candidate decides", ANALYZER, "return row, found[-1], found", "return row, found[0], found"
-    ),
+    mutant("the first candidate decides", ANALYZER, "else candidates[-1],", "else candidates[0],"),
     mutant("IPv6 is left out", ANALYZER, "] = (4, 6)\n", "] = (4,)\n"),
     mutant("lost Pod ranges do not matter", ANALYZER, "if cluster.why:\n", "if False:\n"),
     mutant("garbled rules match for sure", COMPILED, "sure=not unclear,", "sure=True,"),
