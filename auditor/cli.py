@@ -329,6 +329,12 @@ def scan(
             progress=bar.reading,
             live=bar.collecting,
         )
+        if history_file is not None and any(one.from_plan for one in inventory.planned.values()):
+            raise AuditorError(
+                "a scan of a Terraform plan is not recorded: it tells of what is not there yet",
+                hint="leave out --history, or the plan",
+                place="--history",
+            )
         total = len(inventory.clusters)
         report = audit(
             inventory,

@@ -250,7 +250,7 @@ class _Derivation:
             self._miss(f"node pool {name}", "", name, reason)
             return PoolPods(name, (), self._ipv4_block(pool.data, None), None, resolved=False)
         own = config.get("podIpv4CidrBlock")
-        if own.__class__ is str and own in self.plain and "additionalPodNetworkConfigs" not in config:
+        if own.__class__ is str and own in self.plain and not config.get("additionalPodNetworkConfigs"):
             # As the pool before it, which is the rule.
             shared, one = self.plain[own]
             one.pools.append(name)
@@ -278,14 +278,10 @@ class _Derivation:
         if self.dual_stack:
             ipv6_block = _IPV6_BLOCK
             resolved = self._ipv6(ranges, name, stated) and resolved
-        if "additionalPodNetworkConfigs" in config:
-            self.unknowns.append(
-                Unknown(
-                    "pods.ranges",
-                    f"Node pool {name} has additional Pod networks, whose addresses are not analysed.",
-                    view.hint(),
-                )
-            )
+        if config.get("additionalPodNetworkConfigs"):
+            # Their Pods have an interface in another VPC network, with rules of its own.
+            reason = f"Node pool {name} has additional Pod networks, which are not analysed."
+            self._miss(f"additional Pod networks of node pool {name}", "", name, reason)
         constraint = pool.data.get("maxPodsConstraint") or view.data.get("defaultMaxPodsConstraint")
         if constraint is not None and not _is_stated(constraint):
             planned = deferred.within(constraint)

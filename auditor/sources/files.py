@@ -44,6 +44,8 @@ _UTF16 = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = " \t\r\n"
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"|["{}\[\]]', re.DOTALL)
 _WORD = re.compile(r'[^,"{}\[\]]+(?=[,\]])')
+_LOOK_AHEAD = 40
+_NAMED = re.compile(rb'^\s*\{\s*"(?:name"\s*:\s*"//|asset_?[tT]ype")')
 _YAML_DEPTH = 200
 _YAML_SIZE = 64 << 20
 _DOWNLOAD_AGAIN = "read it from its source again; a download or an upload was cut short"
@@ -385,14 +387,25 @@ def _lines_or_documents(
                 "holds nothing but white space", hint="write it again with its command", place=label
             )
         before.append(first)
-    second = b""
     if not _is_object(first):
-        second = _line(label, stream, len(before) + 1)
-        if not _is_object(second):
-            _Cutter(label, stream, sink, tick, b"".join((*before, second))).documents()
-            return
+        before.append(_line(label, stream, len(before) + 1))
+        if not _is_object(before[-1]):
+            # An export whose first lines are broken has assets soon after. A page over many lines may hold
+            # one on a line of its own, but does not begin with what is left of another.
+            while (
+                before[-1]
+                and _NAMED.search(first)
+                and len(before) < _LOOK_AHEAD
+                and not _is_asset(before[-1])
+            ):
+                before.append(_line(label, stream, len(before) + 1))
+            if not (_NAMED.search(first) and _is_asset(before[-1])):
+                _Cutter(label, stream, sink, tick, b"".join(before)).documents()
+                return
     number = 0
-    for line in (*before, second) if second else before:
+    for line in before:
+        if not line:
+            continue
         number += 1
         _take_line(number, line, sink)
     _lines(label, stream, sink, tick, number)
@@ -435,6 +448,11 @@ def _too_long(place: str) -> SourceError:
         hint="give one asset a line, or the assets as a JSON array",
         place=place,
     )
+
+
+def _is_asset(line: bytes) -> bool:
+    """Whether a line looks like an asset of an export."""
+    return (b'"assetType"' in line or b'"asset_type"' in line) and _is_object(line)
 
 
 def _is_object(line: bytes) -> bool:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 from auditor.terraform.syntax import verbatim
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from tree_sitter import Node
 
@@ -31,6 +31,9 @@ UNKNOWN: Final = _Unknown()
 
 _DEPTH: Final = 60
 _MANY: Final = 10_000
+_LONGEST: Final = 1 << 16
+STEPS: Final = 2_000_000
+"""How many expressions of one configuration are evaluated; one of thousands of blocks needs a fraction."""
 _ESCAPE = re.compile(r'\\(?:n|r|t|"|\\|u[0-9a-fA-F]{4}|U[0-9a-fA-F]{8})')
 _VERB = re.compile(r"%[sdv]|%%")
 
@@ -138,7 +141,9 @@ class Evaluation:
     # Nodes
 
     def _expression(self, node: Node, text: bytes) -> Any:
-        if self.depth > _DEPTH:
+        reader = self.scope.reader
+        reader.steps += 1
+        if self.depth > _DEPTH or reader.steps > STEPS:
             return UNKNOWN
         self.depth += 1
         try:
@@ -369,7 +374,8 @@ class Evaluation:
             return UNKNOWN
         values = [self._expression(one, text) for one in arguments]
         try:
-            return function(*values)
+            found = function(*values)
+            return UNKNOWN if isinstance(found, list | dict) and len(found) > _MANY else found
         except (TypeError, ValueError, IndexError, KeyError, AttributeError, ZeroDivisionError):
             return UNKNOWN
 
@@ -490,6 +496,8 @@ def joined(parts: Sequence[Any]) -> Any:
             merged[-1] += one
         elif not (one is None and merged and merged[-1] is None):
             merged.append(one)
+    if sum(len(one) for one in merged if one is not None) > _LONGEST:
+        return UNKNOWN
     if all(one is not None for one in merged):
         return "".join(one for one in merged if one is not None)
     return Partial(tuple(merged))
@@ -579,15 +587,20 @@ def _coalesce(*values: Any) -> Any:
 
 
 def _flatten(value: Any) -> list[Any]:
-    def each(items: list[Any]) -> Iterator[Any]:
-        for one in items:
+    found: list[Any] = []
+    waiting = [iter(_list(value))]
+    while waiting:
+        for one in waiting[-1]:
             if isinstance(one, list):
-                yield from each(one)
-            else:
-                _closed(one)
-                yield one
-
-    return list(each(_list(value)))
+                waiting.append(iter(one))
+                break
+            _closed(one)
+            found.append(one)
+            if len(found) > _MANY:
+                raise ValueError("too many")
+        else:
+            waiting.pop()
+    return found
 
 
 def _concat(*lists: Any) -> list[Any]:

@@ -60,19 +60,21 @@ def after_block(snippets: Sequence[str], block: Block, texts: Mapping[str, bytes
         return ""
     lines = _lines(texts[block.file])
     added = [line + "\n" for snippet in snippets for line in ("", *snippet.rstrip("\n").split("\n"))]
-    return _diff(block.file, lines, [*lines[: block.last], *added, *lines[block.last :]])
+    before = [line if line.endswith("\n") else line + "\n" for line in lines[: block.last]]
+    return _diff(block.file, lines, [*before, *added, *lines[block.last :]])
 
 
 def _lines(text: bytes) -> list[str]:
-    lines = text.decode("utf-8", "replace").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines[-1] += "\n"
-    return lines
+    # Not `splitlines`, which knows ends of lines that neither Terraform nor `patch` knows.
+    return [line for line in re.split(r"(?<=\n)", text.decode("utf-8", "replace")) if line]
 
 
 def _diff(file: str, before: list[str], after: list[str]) -> str:
     name = file.lstrip("/")
-    return "".join(unified_diff(before, after, f"a/{name}", f"b/{name}"))
+    return "".join(
+        line if line.endswith("\n") else f"{line}\n\\ No newline at end of file\n"
+        for line in unified_diff(before, after, f"a/{name}", f"b/{name}")
+    )
 
 
 def _argument(block: Block, texts: Mapping[str, bytes], name: str, value: str) -> str:

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from auditor.model import inventory as model
 from auditor.model.declaration import Declaration
+from auditor.model.inventory import Gap
 from auditor.model.names import canonical, last
 from auditor.terraform import registry
-from auditor.terraform.expressions import UNKNOWN, Evaluation, Partial, Resource
+from auditor.terraform.expressions import STEPS, UNKNOWN, Evaluation, Partial, Resource
 from auditor.terraform.module import Files, Module, roots
 from auditor.terraform.syntax import Reader
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.model.declaration import Certainty
-    from auditor.model.inventory import Gap
     from auditor.terraform.syntax import Block
 
 _TYPES = {
@@ -119,8 +119,7 @@ class Configurations:
 
     def __init__(self, folders: Sequence[str]) -> None:
         self._files = Files(Reader())
-        self._exact: dict[tuple[str, str], list[Declared]] = {}
-        self._open: dict[str, list[Declared]] = {}
+        self._index = _Index()
         self._by_address: dict[str, list[Declared]] = {}
         seen: set[str] = set()
         for folder in folders:
@@ -128,6 +127,10 @@ class Configurations:
                 if root not in seen:
                     seen.add(root)
                     self._root(root)
+            if self._files.reader.steps > STEPS:
+                why = "the Terraform configuration is too large to evaluate in full"
+                hint = "give the folder of one configuration alone; what is left is linked to nothing"
+                self._files.gaps.append(Gap(folder, None, why, hint))
 
     @property
     def gaps(self) -> list[Gap]:
@@ -154,11 +157,10 @@ class Configurations:
             other = Module(self._files, path, {**constant, **values})
             declared += _declared(other, path, firm=False)
         for one in declared:
-            self._by_address.setdefault(one.address, []).append(one)
-            if isinstance(one.name, str):
-                self._exact.setdefault((one.kind, one.name), []).append(one)
-            elif isinstance(one.name, Partial) and one.name.known:
-                self._open.setdefault(one.kind, []).append(one)
+            if one.block.kind in ("resource", "module"):
+                # A pool inside a cluster has no address of its own.
+                self._by_address.setdefault(one.address, []).append(one)
+            self._index.add(one)
 
     @property
     def commented(self) -> list[Block]:
@@ -185,7 +187,7 @@ class Configurations:
         """
         sure: dict[int, Declared] = {}
         perhaps: dict[int, Declared] = {}
-        for one in (*self._exact.get((asset.kind, asset.name), ()), *self._open.get(asset.kind, ())):
+        for one in self._index.near(asset):
             fits = _fits(one, asset, resolve)
             if fits is True and one.firm:
                 sure.setdefault(id(one.block), one)
@@ -198,6 +200,36 @@ class Configurations:
             whole = {key: one for key, one in perhaps.items() if _fits(one, asset, resolve) is True}
             sure = whole or perhaps
         return [(one, False) for one in sure.values()] if len(sure) <= _MOST else []
+
+
+class _Index:
+    """Declared resources by what is known of their names, so that few are compared with an asset."""
+
+    def __init__(self) -> None:
+        self._exact: dict[tuple[str, str, str | None, str | None], list[Declared]] = {}
+        self._open: dict[tuple[str, str], list[Declared]] = {}
+        self._lengths: dict[str, set[int]] = {}
+
+    def add(self, one: Declared) -> None:
+        """Take in one, unless nothing is known of its name."""
+        if isinstance(one.name, str):
+            # Many pools have one name, and so have the networks of many projects.
+            project = one.project if isinstance(one.project, str) and not one.project.isdigit() else None
+            cluster = _own_name(one.cluster)
+            key = (one.kind, one.name, project, cluster if isinstance(cluster, str) else None)
+            self._exact.setdefault(key, []).append(one)
+        elif isinstance(one.name, Partial) and one.name.known:
+            prefix = one.name.parts[0] or ""
+            self._open.setdefault((one.kind, prefix), []).append(one)
+            self._lengths.setdefault(one.kind, set()).add(len(prefix))
+
+    def near(self, asset: Asset) -> Iterator[Declared]:
+        """Those that may declare an asset, as far as the name tells, and perhaps some more."""
+        for project in (asset.project, None):
+            for cluster in (asset.cluster, None) if asset.cluster else (None,):
+                yield from self._exact.get((asset.kind, asset.name, project, cluster), ())
+        for length in sorted(self._lengths.get(asset.kind, ())):
+            yield from self._open.get((asset.kind, asset.name[:length]), ())
 
 
 class _Nothing:
@@ -275,7 +307,11 @@ def _resource(
 
 def _fits(one: Declared, asset: Asset, resolve: Callable[[str], str]) -> bool | None:
     """Whether the values of a block are those of an asset; None if one of them is open."""
-    pairs: list[tuple[Any, str]] = [(one.name, asset.name), (one.project, asset.project)]
+    project = one.project
+    if isinstance(project, str):
+        # Either may be written as a number.
+        project = resolve(f"projects/{project}").partition("/")[2]
+    pairs: list[tuple[Any, str]] = [(one.name, asset.name), (project, asset.project)]
     location = one.location
     if asset.kind == model.NODE_POOL:
         pairs.append((_own_name(one.cluster), asset.cluster))
@@ -286,7 +322,7 @@ def _fits(one: Declared, asset: Asset, resolve: Callable[[str], str]) -> bool | 
     found: bool | None = True
     for value, text in pairs:
         if isinstance(value, str):
-            if value != text and resolve(f"projects/{value}") != f"projects/{text}":
+            if value != text:
                 return False
         elif isinstance(value, Partial):
             if not value.matches(text):

@@ -253,6 +253,7 @@ class Module:
         self._variables: dict[str, Any] = {}
         self._children: dict[str, list[tuple[Any, Module]]] = {}
         self._provided: dict[tuple[str, str], Any] = {}
+        self._instances: dict[int, dict[Any, Evaluation]] = {}
         self._busy: set[Any] = set()
 
     @property
@@ -301,10 +302,8 @@ class Module:
             if resource.kind == "module":
                 return self._output(resource, name)
             block = self.folder.resources[resource.kind, resource.name]
-            for key, evaluation in self.instances(block):
-                if key == resource.key:
-                    return self.argument(block, name, evaluation)
-            return UNKNOWN
+            evaluation = self._instance(block, resource.key)
+            return UNKNOWN if evaluation is None else self.argument(block, name, evaluation)
         finally:
             self._busy.discard(busy)
 
@@ -318,12 +317,20 @@ class Module:
         if local_source(block) is None:
             from auditor.terraform.registry import output as known_output
 
-            for key, evaluation in self.instances(block):
-                if key == resource.key:
-                    return known_output(self, block, evaluation, name)
+            evaluation = self._instance(block, resource.key)
+            if evaluation is not None:
+                return known_output(self, block, evaluation, name)
         return UNKNOWN
 
     # Blocks
+
+    def _instance(self, block: Block, key: Any) -> Evaluation | None:
+        if not isinstance(key, str | int | None):
+            return None
+        known = self._instances.get(id(block))
+        if known is None:
+            known = self._instances[id(block)] = dict(self.instances(block))
+        return known.get(key)
 
     def instances(self, block: Block) -> list[tuple[Any, Evaluation]]:
         """The instances of a block: each one's key (None without any) and what its expressions see."""

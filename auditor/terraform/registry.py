@@ -70,9 +70,9 @@ def made(block: Block, evaluation: Evaluation) -> Iterator[Made]:
         yield Made(model.CLUSTER, name, project, location)
         if "autopilot" in found[1]:
             return
-        pools = given("node_pools", [{"name": "default-node-pool"}])
-        for one in pools if isinstance(pools, list) else []:
-            own = one.get("name", UNKNOWN) if isinstance(one, dict) else UNKNOWN
+        pools = given("node_pools", [{"name": "default-node-pool"}] if "gke-" not in found[1] else [])
+        for one in (*_listed(pools), *_listed(given("windows_node_pools", []))):
+            own = one.get("name", UNKNOWN)
             if "update-variant" in found[1]:
                 own = joined([own, "-", UNKNOWN])
             yield Made(model.NODE_POOL, own, project, location, name)
@@ -91,6 +91,10 @@ def made(block: Block, evaluation: Evaluation) -> Iterator[Made]:
 
 
 def _location(given: Any) -> Any:
+    # The modules for Standard and Autopilot clusters take a location, all others a region and zones.
+    stated = given("location")
+    if stated is not UNKNOWN:
+        return stated
     regional = given("regional", default=True)
     if regional is True:
         return given("region")

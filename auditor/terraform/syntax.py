@@ -82,10 +82,14 @@ class Mistake:
 
 
 class Reader:
-    """Reads files. Raises AuditorError if the parser is not installed."""
+    """Reads files. Raises AuditorError if the parser is not installed.
+
+    `steps` counts the expressions that were evaluated of what it read.
+    """
 
     def __init__(self) -> None:
         self._parser = _parser()
+        self.steps = 0
 
     def blocks(self, text: bytes, file: str) -> tuple[list[Block], list[Mistake]]:
         """The top-level blocks of a file, named as in messages, and what could not be read."""

@@ -312,7 +312,13 @@ def test_routes_based_clusters_give_each_node_the_block_of_the_cluster() -> None
 def test_additional_pod_networks_are_named_as_not_analysed() -> None:
     networking = {"podIpv4CidrBlock": "10.8.0.0/14", "additionalPodNetworkConfigs": [{"subnetwork": "s"}]}
     pods = facts(data(nodePools=[pool("a"), pool("b", networkConfig=networking)])).pods
-    assert "node pool b" in reasons(pods.unknowns, "pods.ranges").lower()
+    assert "node pool b" in reasons(pods.unknowns, "pods.unresolved").lower()
+    assert [one.resolved for one in pods.pools] == [True, False]
+    # What Pods do over their other interfaces cannot be told, so nothing about the cluster is a sure pass.
+    found = facts(data(nodePools=[pool("a"), pool("b", networkConfig=networking)])).traffic
+    assert found.same_node.analysis.verdict != "allowed"
+    empty = {"podIpv4CidrBlock": "10.8.0.0/14", "additionalPodNetworkConfigs": []}
+    assert facts(data(nodePools=[pool("b", networkConfig=empty)])).pods.unresolved == ()
 
 
 def test_without_any_default_range_a_sharing_pool_is_unresolved() -> None:

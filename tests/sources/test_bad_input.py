@@ -361,3 +361,20 @@ def test_a_line_beyond_all_measure_is_an_error(tmp_path: Path, monkeypatch: pyte
 def test_assets_in_memory_must_be_json(value: object) -> None:
     with pytest.raises(SourceError, match="no JSON"):
         from_assets([value])  # type: ignore[list-item]
+
+
+@pytest.mark.parametrize("count", [1, 2, 5])
+def test_an_export_whose_first_lines_are_broken_is_read_all_the_same(count: int, tmp_path: Path) -> None:
+    source = make.write(tmp_path / "f", b'{"name": "//x", bro\n' * count + LINES)
+    inventory = load([source])
+    assert inventory.counts == from_assets(make.organisation()).counts
+    assert [gap.scope for gap in inventory.gaps if "cannot be parsed" in gap.reason] == [
+        f"{source}:{number}" for number in range(1, count + 1)
+    ]
+
+
+def test_a_page_with_an_asset_on_a_line_of_its_own_is_a_page(tmp_path: Path) -> None:
+    text = '{\n"assets": [\n' + json.dumps(make.cluster("a")) + '\n],\n"nextPageToken": ""\n}\n'
+    inventory = load([make.write(tmp_path / "f", text)])
+    assert inventory.counts["clusters"] == 1
+    assert not [gap for gap in inventory.gaps if "parsed" in gap.reason]

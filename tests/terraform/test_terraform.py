@@ -10,11 +10,14 @@ from typing import Any
 
 import jsonschema
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from auditor.cli import cli
 from auditor.errors import AuditorError
+from auditor.model.names import canonical
 from auditor.reporting import check_sarif
-from auditor.terraform.mapping import Configurations
+from auditor.terraform.mapping import Configurations, mapper
 from tests.sources.terraform import plans as make
 
 SCHEMA = jsonschema.Draft202012Validator(
@@ -98,12 +101,13 @@ def finding(report: dict[str, Any], rule: str) -> dict[str, Any]:
 
 
 def applied(file: Path, diff: str) -> str:
-    """The file with the diff applied, by the program that everybody applies diffs with."""
-    text = subprocess.run(
-        ["patch", "--output=-", "--quiet", str(file)],
-        input=diff.encode(), capture_output=True, check=True,
-    )  # fmt: skip
-    return text.stdout.decode()
+    """The file with the diff applied, as git does it; the file itself stays."""
+    before = file.read_bytes()
+    command = ["git", "apply", "-p1", "--whitespace=nowarn", "-"]
+    subprocess.run(command, cwd=file.parents[1], input=diff.encode(), check=True)
+    mended = file.read_bytes().decode()
+    file.write_bytes(before)
+    return mended
 
 
 def test_a_finding_leads_to_its_block_and_the_diff_mends_it(scan: Scan) -> None:
@@ -138,6 +142,18 @@ def test_an_argument_that_is_there_is_changed_in_its_place(scan: Scan, stated: s
     assert mended in applied(scan.folder / "infra" / "main.tf", found["fix"])
 
 
+@pytest.mark.parametrize("end", ["", "\n", "\r\n"])
+def test_the_diff_fits_a_file_whatever_its_lines_end_in(scan: Scan, end: str) -> None:
+    text = MAIN.rstrip("\n").replace("\n", end or "\n") + end
+    text = text.replace('"svc"', '"svc" # form\x0cfeed \u2028 and separators')
+    (scan.folder / "infra" / "main.tf").write_bytes(text.encode())
+    found = finding(scan.run(), "intranode-visibility-disabled")["declarations"][0]
+    mended = applied(scan.folder / "infra" / "main.tf", found["fix"])
+    assert mended.replace("\n\n  enable_intranode_visibility = true", "", 1).replace(
+        "\r", ""
+    ) == text.replace("\r", "")
+
+
 def test_the_fix_of_a_json_block_is_json(scan: Scan) -> None:
     block = {"project": "svc", "name": "main", "location": "europe-west1"}
     text = json.dumps({"resource": {"google_container_cluster": {"main": block}}}, indent=2)
@@ -164,6 +180,18 @@ def test_the_missing_rule_comes_behind_the_rule_that_decides(scan: Scan) -> None
     assert Configurations(["infra"]).gaps == []
     (scan.folder / "infra" / "firewall.tf").write_text(mended)
     assert Configurations(["infra"]).gaps == []
+
+
+def test_what_a_plan_would_do_is_not_recorded_as_history(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plan.json").write_text(json.dumps(make.plan(make.DENY)))
+    with pytest.raises(SystemExit) as exit_:
+        cli(["scan", "demo", "plan.json", "--quiet", "--history", "h"])
+    assert exit_.value.code == 2
+    assert "error: --history: a scan of a Terraform plan is not recorded" in capsys.readouterr().err
+    assert not Path("h").exists()
 
 
 def test_the_demo_is_told_what_a_plan_would_break(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -397,9 +425,15 @@ def test_without_the_parser_the_error_says_how_to_install_it(
         "x = " + "(" * 2000 + "1" + ")" * 2000 + "\n",
         "a {\n" * 500 + "}\n" * 500,
         'module "self" {\n  source = "./."\n}\n',
+        'locals {\n  a = local.b40\n  b0 = ["x", "y"]\n'
+        + "".join(f"  b{i + 1} = concat(local.b{i}, local.b{i})\n" for i in range(40))
+        + "}\n",
+        'locals {\n  a = local.b40\n  b0 = "xy"\n'
+        + "".join(f'  b{i + 1} = "${{local.b{i}}}${{local.b{i}}}"\n' for i in range(40))
+        + "}\n",
         '\x00\xff\ufffe resource "google_container_cluster" "x" {',
     ],
-    ids=["cycle", "chain", "parentheses", "nesting", "itself", "bytes"],
+    ids=["cycle", "chain", "parentheses", "nesting", "itself", "doubled lists", "doubled strings", "bytes"],
 )
 def test_hostile_configurations_end_in_nothing(tmp_path: Path, text: str) -> None:
     cluster = 'resource "google_container_cluster" "x" {\n  name = local.a0\n  project = local.a\n}\n'
@@ -474,3 +508,54 @@ def test_a_state_names_the_block_of_a_hierarchical_policy(scan: Scan) -> None:
         ("google_compute_firewall_policy_rule.deny", "state", True),
         ("google_compute_firewall_policy.org", "state", False),
     ]
+
+
+TEXTS = [path.read_text() for path in sorted((Path(__file__).parent / "layouts").glob("**/*.tf"))]
+
+
+@given(
+    st.sampled_from(TEXTS),
+    st.lists(
+        st.tuples(st.floats(0, 1), st.integers(0, 12), st.text('{}[]"$%=.\n#*/ éx', max_size=4)), max_size=4
+    ),
+)
+def test_no_text_ends_in_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, text: str, cuts: list[Any]
+) -> None:
+    for place, length, inserted in cuts:
+        start = int(place * len(text))
+        text = text[:start] + inserted + text[start + length :]
+    folder = tmp_path_factory.mktemp("mangled")
+    (folder / "main.tf").write_text(text)
+    (folder / "terraform.tfvars").write_text(text)
+    Configurations([str(folder)])
+
+
+def test_a_cluster_with_a_pool_inside_is_one_block_to_a_state(scan: Scan) -> None:
+    pool = '\n  node_pool {\n    name = "pool"\n  }\n}\n'
+    scan.write("main.tf", MAIN.replace('"svc"', "var.project").rstrip("}\n") + "\n" + pool)
+    state = scan.folder / "state.json"
+    values = {"name": "main", "project": "svc", "location": "europe-west1"}
+    state.write_text(json.dumps(make.state(("google_container_cluster.main", values))))
+    found = finding(scan.run("--terraform-state", str(state)), "intranode-visibility-disabled")
+    assert [(one["certainty"], one["start_line"]) for one in found["declarations"]] == [("state", 14)]
+
+
+def test_a_project_may_be_written_as_its_number_and_a_name_may_not(tmp_path: Path) -> None:
+    block = (
+        'resource "google_container_cluster" "x" {{\n  project = "{}"\n  name = "{}"\n  location = "l"\n}}\n'
+    )
+
+    def resolve(reference: str) -> str:
+        return canonical(reference).replace("projects/1234", "projects/svc")
+
+    for number, (project, name, links) in enumerate(
+        (("1234", "svc", 1), ("svc", "1234", 0), ("svc", "svc", 1))
+    ):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        (folder / "main.tf").write_text(block.format(project, name))
+        found = mapper([str(folder)], {}, {}, resolve).declarations(
+            "//container.googleapis.com/projects/svc/locations/l/clusters/svc"
+        )
+        assert len(found) == links

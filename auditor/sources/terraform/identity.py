@@ -5,7 +5,9 @@ What is not known is a placeholder that names the attribute, so that it joins wi
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
 from auditor.model import inventory as model
 from auditor.model.deferred import after_apply, text_of
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from auditor.sources.terraform.document import Change, Plan
 
 Object = dict[str, "Json"]
+
+_ODD = re.compile(r"[/\s%?#]")
 
 POLICIES = {
     "google_compute_firewall_policy": "hierarchical",
@@ -85,20 +89,18 @@ class Identity:
     def _text(self, change: Change, name: str, values: Object | None = None) -> str:
         """A string attribute; a placeholder that names the attribute where it is not known."""
         value = self.get(change, values)(name)
-        if isinstance(value, str) and value:
-            return value
-        return placeholder(change, name)
+        return _segment(value) if isinstance(value, str) and value else placeholder(change, name)
 
     def project(self, change: Change, values: Object | None = None) -> str:
         """The project of a resource: its own argument, or that of its provider."""
         value = self.get(change, values)("project")
         if isinstance(value, str) and value:
-            return project_of(with_id(f"projects/{value}", self._numbers))
+            return project_of(with_id(f"projects/{_segment(value)}", self._numbers))
         if self._plan.configuration.states(change, "project") is False:
             # An argument that is left out is the provider's (Terraform provider documentation).
             provided = self._plan.configuration.provider(change, "project")
             if provided:
-                return project_of(with_id(f"projects/{provided}", self._numbers))
+                return project_of(with_id(f"projects/{_segment(provided)}", self._numbers))
         for name in ("id", "self_link"):
             link = (change.after or change.before or {}).get(name)
             if isinstance(link, str) and project_of(canonical(link)):
@@ -111,11 +113,11 @@ class Identity:
         for argument in (name, "zone", "region") if name == "location" else (name,):
             value = get(argument)
             if isinstance(value, str) and value:
-                return last(value)
+                return _segment(last(value.rstrip("/")))
         if self._plan.configuration.states(change, name) is False and name == "region":
             provided = self._plan.configuration.provider(change, name)
             if provided:
-                return provided
+                return _segment(provided)
         return placeholder(change, name)
 
     def key(self, change: Change, values: Object | None = None) -> str:
@@ -206,7 +208,7 @@ class Identity:
             ]
             if len(inside) == 1:
                 return inside[0]
-        return f"projects/{self.project(change, values)}/locations/{place}/clusters/{last(found)}"
+        return f"projects/{self.project(change, values)}/locations/{place}/clusters/{_segment(last(found))}"
 
     def subnetwork(self, change: Change, project: str, location: str) -> Json:
         """A cluster's subnetwork; a bare name is one of its own project and region."""
@@ -221,6 +223,11 @@ class Identity:
         if "/" in found:
             return f"projects/{project}/{found}"
         return f"projects/{project}/regions/{region_of(location)}/subnetworks/{found}"
+
+
+def _segment(text: str) -> str:
+    """Text as one segment of a reference; the names that Google Cloud allows stay as they are."""
+    return _ODD.sub(lambda match: quote(match[0], errors="backslashreplace", safe=""), text) or "_"
 
 
 def placeholder(change: Change, name: str) -> str:

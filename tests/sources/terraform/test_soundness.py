@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from auditor.facts import Deriver
@@ -84,21 +84,21 @@ def policies(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
         {
             **part,
             "priority": draw(st.sampled_from((1, 2))) + 10 * number,
-            "direction": draw(st.sampled_from(("INGRESS", "EGRESS"))),
-            "action": draw(st.sampled_from(("allow", "deny", "goto_next"))),
-            "disabled": draw(st.sampled_from((None, True))),
+            "direction": draw(st.sampled_from(("EGRESS", "EGRESS", "EGRESS", "INGRESS"))),
+            "action": draw(st.sampled_from(("deny", "allow", "goto_next"))),
+            "disabled": draw(st.sampled_from((None, None, True))),
             "match": [
                 {
-                    "dest_ip_ranges": draw(st.lists(st.sampled_from(RANGES), max_size=1)),
-                    "src_ip_ranges": draw(st.lists(st.sampled_from(RANGES), max_size=1)),
-                    "layer4_configs": [{"ip_protocol": draw(st.sampled_from(("all", "tcp")))}],
+                    "dest_ip_ranges": draw(st.sampled_from(([], [make.PODS], ["192.0.2.0/24"]))),
+                    "src_ip_ranges": draw(st.sampled_from(([], ["10.8.0.0/17"]))),
+                    "layer4_configs": [{"ip_protocol": draw(st.sampled_from(("all", "all", "tcp")))}],
                 }
             ],
         }
         for number in range(2)
     ]
     kind = "google_compute_network_firewall_policy"
-    target = draw(st.sampled_from((make.NETWORK, "projects/host/global/networks/other")))
+    target = draw(st.sampled_from((make.NETWORK, make.NETWORK, "projects/host/global/networks/other")))
     return [
         (f"{kind}.guard", {"name": "guard", "project": "host"}),
         *((f"{kind}_rule.r{number}", rule) for number, rule in enumerate(rules)),
@@ -106,14 +106,19 @@ def policies(draw: st.DrawFn) -> list[tuple[str, dict[str, Any]]]:
     ]
 
 
+@settings(max_examples=300)
 @given(policies(), st.data())
 def test_what_is_not_known_of_a_policy_is_never_decided_otherwise(
     resources: list[tuple[str, dict[str, Any]]], data: st.DataObject
 ) -> None:
     known = packets(*(make.change(address, values) for address, values in resources))
     changes = []
+    open_ended = data.draw(st.sampled_from([address for address, _ in resources[1:]]))
     for address, values in resources:
-        unknown = data.draw(st.lists(st.sampled_from(sorted(values)), max_size=2, unique=True))
+        if address != open_ended:
+            changes.append(make.change(address, values))
+            continue
+        unknown = data.draw(st.lists(st.sampled_from(sorted(values)), min_size=1, max_size=2, unique=True))
         left = {name: value for name, value in values.items() if name not in unknown}
         marks: dict[str, Any] = dict.fromkeys(unknown, True)
         if "match" in left and data.draw(st.booleans()):

@@ -44,6 +44,14 @@ module "zonal" {
   subnetwork = "nodes"
 }
 
+module "standard" {
+  source     = "terraform-google-modules/kubernetes-engine/google//modules/gke-standard-cluster"
+  project_id = var.project_id
+  name       = "standard"
+  location   = "europe-west1"
+  network    = module.vpc.network_self_link
+}
+
 module "unknown" {
   source     = "example.com/acme/gke/google"
   project_id = var.project_id
