@@ -6,8 +6,6 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
-from auditor.model.record import quick
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -53,7 +51,6 @@ _RANK = {
 }
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ResourceRef:
     """The resource a result is about: full name as the inventory has it, asset type, project, location."""
@@ -64,7 +61,6 @@ class ResourceRef:
     location: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Remediation:
     """What mends a failure: a text, and shell commands ready to paste (names filled in and quoted)."""
@@ -73,7 +69,6 @@ class Remediation:
     commands: tuple[str, ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Result:
     """One rule on one resource.
@@ -168,7 +163,6 @@ class Point:
     unsettled: int
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ClusterReport:
     """A cluster as the report shows it: what it is, its facts, its readiness.
@@ -187,7 +181,6 @@ class ClusterReport:
     declarations: tuple[Declaration, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class WaiverNote:
     """Something to say about a waiver: it is `expired`, `malformed` or `unused`."""

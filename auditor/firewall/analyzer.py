@@ -384,6 +384,7 @@ def _by_bearing(cluster: ClusterPods, pools: Pools, hits: dict[int, list[Hit]]) 
 _Made = tuple[tuple[Row, ...], tuple[Row, ...]]
 """The rows of a ruling that deny packets, and those that leave them undecided."""
 
+_Rows = tuple[list[Row], list[Row]]
 _NOTHING: _Made = ((), ())
 _DIRECTIONS: dict[Direction, BoxDirection] = {"EGRESS": "egress", "INGRESS": "ingress"}
 
@@ -578,38 +579,42 @@ class _Scope:
             self._add(family, part.direction, made, source, target, pools, pools, shift)
 
     def _made(self, family: Family, part: Part, ruling: Ruling) -> _Made:
-        """What a ruling does not surely allow."""
-        denied: list[Row] = []
-        undecided: list[Row] = []
-        for row in ruling.result.rows:
-            if row[3] != ALLOWED:
-                (denied if row[3] == DENIED else undecided).append(self._row(family, part, row, ruling))
-        return tuple(denied), tuple(undecided)
+        """What a ruling does not surely allow; the reasons of what is undecided are noted."""
+        if ruling.told is None:
+            why: dict[Why, None] = {}
+            rows: _Rows = ([], [])
+            for row in ruling.result.rows:
+                if row[3] != ALLOWED:
+                    rows[row[3] != DENIED].append(self._row(family, part, row, ruling, why))
+            ruling.told = (tuple(rows[0]), tuple(rows[1]), tuple(why))
+        denied, undecided, reasons = ruling.told
+        self.why.update(dict.fromkeys(reasons))
+        return denied, undecided
 
-    def _row(self, family: Family, part: Part, row: ResultRow, ruling: Ruling) -> Row:
-        """A row of a result with the rules its positions mean; reasons are noted for undecided ones."""
-        positions = row[4]
-        rules = [None if position == IMPLIED else ruling.rules[position] for position in positions]
+    def _row(self, family: Family, part: Part, row: ResultRow, ruling: Ruling, why: dict[Why, None]) -> Row:
+        """A row of a result with its rules; `why` takes the reasons of an undecided one."""
+        rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
         if len(rules) > 1:
             # With two orders a rule stands there twice; its last place counts.
             rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
         if row[3] == BOTH:
-            self._explain(part, rules)
+            self._explain(part, rules, why)
         return self._analyzer.row(family, part.direction, row, rules)
 
-    def _explain(self, part: Part, rules: Iterable[Compiled | None]) -> None:
+    def _explain(self, part: Part, rules: Iterable[Compiled | None], why: dict[Why, None]) -> None:
         classes = self._cluster.classes
         nodes = part.sources if part.direction == "EGRESS" else part.targets
         node = classes[min(nodes)]
         for rule in rules:
             if rule is None:
                 continue
-            self.why.update(dict.fromkeys(rule.why))
+            for one in rule.why:
+                why[one] = None
             if rule.target is not None and aimed_at(rule.target, node) == MAYBE:
-                self.why[target_reason(self._analyzer.decider(rule), node)] = None
+                why[target_reason(self._analyzer.decider(rule), node)] = None
         chain = part.view.chain
         if chain.unknown_order is not None:
-            self.why[chain.unknown_order] = None
+            why[chain.unknown_order] = None
 
     def _named(self, pools: Pools) -> tuple[str, ...]:
         found = self._names.get(pools)

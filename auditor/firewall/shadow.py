@@ -106,7 +106,8 @@ class Shadows:
         known = self._keys.get(id(rule))
         if known is None:
             key = None
-            if rule.kind != GOTO and rule.stage in _STAGES:
+            # What stands for rules that nobody has read is no rule.
+            if rule.rule is not None and rule.kind != GOTO and rule.stage in _STAGES:
                 decider = self._analyzer.decider(rule)
                 if rule.stage != "vpc" or self._wanted is None or self._wanted(decider.rule):
                     key = (decider.asset or "", decider.priority or 0, decider.rule)

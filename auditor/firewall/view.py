@@ -15,11 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from auditor.firewall.chain import Chain
-    from auditor.firewall.compiled import Compiled, Identity, Side
+    from auditor.firewall.compiled import Compiled, Identity, Side, Why
     from auditor.firewall.decide import Result, Solver
     from auditor.firewall.intervals import Span, Spans
     from auditor.firewall.rulelist import Hit
     from auditor.model.network import Direction
+    from auditor.model.traffic import Row
 
 Pools = frozenset[int]
 """Node pools, by their index in the cluster."""
@@ -66,13 +67,17 @@ class Piece:
 
 
 class Ruling:
-    """The result for packets between two pieces, with the rules that its positions mean."""
+    """The result for packets between two pieces, with the rules that its positions mean.
 
-    __slots__ = ("result", "rules")
+    `told` is what readers are told of it, denied and undecided, with the reasons; None until it is asked for.
+    """
+
+    __slots__ = ("result", "rules", "told")
 
     def __init__(self, result: Result, rules: list[Compiled]) -> None:
         self.result = result
         self.rules = rules
+        self.told: tuple[tuple[Row, ...], tuple[Row, ...], tuple[Why, ...]] | None = None
 
 
 class _SideMasks:

@@ -5,12 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from auditor.model.record import quick
-
 Certainty = Literal["state", "configuration", "candidate", "plan"]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Declaration:
     """One place that declares an asset, or may.

@@ -4,13 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from auditor.model.record import quick
-
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A value as `orjson.loads` returns it."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Evidence:
     """One observed value: the asset (full resource name) it was read from, its path there, and the value.
@@ -24,7 +21,6 @@ class Evidence:
     expected: Json = None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Unknown:
     """Why part of a fact could not be decided.

@@ -10,8 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from auditor.model.record import quick
-
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
@@ -19,7 +17,6 @@ if TYPE_CHECKING:
     from auditor.model.traffic import Repair, ScopeTraffic, TrafficVerdict
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Visibility:
     """Effective intra-node visibility.
@@ -36,7 +33,6 @@ class Visibility:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PoolVersion:
     """The GKE version of one node pool, as the API spells it; None where it cannot be parsed or is absent."""
@@ -45,7 +41,6 @@ class PoolVersion:
     version: str | None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Versions:
     """The GKE versions of the control plane and of every node pool (None: pools are not in the inventory)."""
@@ -56,7 +51,6 @@ class Versions:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class WindowsPools:
     """The node pools that run Windows Server, by name.
@@ -69,7 +63,6 @@ class WindowsPools:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PodRange:
     """One range that Pods of this cluster draw their addresses from.
@@ -86,7 +79,6 @@ class PodRange:
     in_use: bool
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class UnresolvedRange:
     """A Pod range known by name alone: the Subnetwork that defines it is not in the inventory."""
@@ -97,7 +89,6 @@ class UnresolvedRange:
     reason: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PoolPods:
     """The Pod addresses of one node pool.
@@ -114,7 +105,6 @@ class PoolPods:
     resolved: bool
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Pods:
     """Every Pod range of the cluster with its origin, and the pools that draw from them."""
@@ -126,7 +116,6 @@ class Pods:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class NodeClass:
     """What the firewall sees of the nodes of some pools: one distinct target identity.
@@ -147,7 +136,6 @@ class NodeClass:
     secure_tags: tuple[str, ...] | None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class NodeClasses:
     """The distinct firewall target identities of the nodes (None: pools are not in the inventory)."""
@@ -157,7 +145,6 @@ class NodeClasses:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Uncovered:
     """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use it."""
@@ -168,7 +155,6 @@ class Uncovered:
     pools: tuple[str, ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Masquerade:
     """Source NAT of Pod packets: the evidence, the non-masquerade set, the Pod ranges it leaves uncovered.
@@ -186,7 +172,6 @@ class Masquerade:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class SubnetFlowLogs:
     """VPC Flow Logs of one node subnetwork, as its own configuration states them.
@@ -207,7 +192,6 @@ class SubnetFlowLogs:
     filter: str | None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class FlowLogs:
     """VPC Flow Logs on the cluster's node subnetworks; `subnets` is None if those are not known."""
@@ -217,7 +201,6 @@ class FlowLogs:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ClusterNetwork:
     """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown.
@@ -235,7 +218,6 @@ class ClusterNetwork:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class UnloggedRule:
     """A VPC or policy rule that decides packets and logs nothing.
@@ -250,7 +232,6 @@ class UnloggedRule:
     command: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PodPackets:
     """What the firewall does to packets between Pods in one scope, as rules ask for it.
@@ -277,7 +258,6 @@ class PodPackets:
     by_protocol: Mapping[str, str] | None = None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PodTraffic:
     """The firewall analysis: packets between Pods on one node, and between any two nodes of the cluster."""
@@ -288,7 +268,6 @@ class PodTraffic:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything derived about one cluster, under the names that rules use."""
@@ -304,7 +283,6 @@ class ClusterFacts:
     traffic: PodTraffic
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Readiness:
     """One word for a cluster, and why.
@@ -316,7 +294,6 @@ class Readiness:
     reasons: tuple[str, ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class StaleRule:
     """A firewall rule made by GKE for a cluster that the inventory does not hold."""
@@ -327,7 +304,6 @@ class StaleRule:
     cluster_hash: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class GkeRules:
     """The firewall rules of one network that GKE made.
@@ -342,7 +318,6 @@ class GkeRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class ShadowedRule:
     """A firewall rule that matches Pod packets and decides none; `by` names the rules that decide them."""
@@ -353,7 +328,6 @@ class ShadowedRule:
     by: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PodRules:
     """The firewall rules of one network as far as they concern packets between Pods.
@@ -369,7 +343,6 @@ class PodRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class NetworkFacts:
     """Everything derived about one VPC network, under the names that rules use."""

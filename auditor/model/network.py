@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from auditor.model.record import quick
-
 Direction = Literal["INGRESS", "EGRESS"]
 Action = Literal["allow", "deny", "goto_next", "apply_security_profile_group"]
 PolicyKind = Literal["hierarchical", "system", "network_global", "network_regional"]
@@ -18,7 +16,6 @@ Aspect = Literal["direction", "priority", "action", "layer4", "source", "destina
 """A part of a rule. Where one is unclear, the analysis takes every reading of it as possible."""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Network:
     """A VPC network. `enforcement_order` is the order of VPC rules and network policies.
@@ -35,7 +32,6 @@ class Network:
     problems: tuple[str, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class FlowLogConfig:
     """Subnetwork.logConfig, defaults filled in; `enabled` None if the subnetwork states nothing at all."""
@@ -47,7 +43,6 @@ class FlowLogConfig:
     filter: str
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Subnetwork:
     """A subnetwork: node range, secondary ranges by name, IPv6 ranges, flow logs."""
@@ -65,7 +60,6 @@ class Subnetwork:
     problems: tuple[str, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Layer4:
     """One protocol with its destination ports.
@@ -77,7 +71,6 @@ class Layer4:
     ports: tuple[tuple[int, int], ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class FirewallRule:
     """A VPC firewall rule. Empty tuples are absent fields.
@@ -108,7 +101,6 @@ class FirewallRule:
     address: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class SecureTag:
     """A secure tag value (`tagValues/N`) as a rule names it; an ineffective one matches nothing.
@@ -120,7 +112,6 @@ class SecureTag:
     effective: bool | None
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PolicyEndpoint:
     """One side of a policy rule's match. Empty tuples are absent fields; the lists are ORed.
@@ -139,7 +130,6 @@ class PolicyEndpoint:
     networks: tuple[str, ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class PolicyRule:
     """A rule of a firewall policy. `label` is its rule name or description, whichever is there.
@@ -166,7 +156,6 @@ class PolicyRule:
     address: str = ""
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class Association:
     """Where a policy applies: `target` is `organizations/N`, `folders/N` or a canonical network reference.
@@ -179,7 +168,6 @@ class Association:
     priority: int
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class FirewallPolicy:
     """A firewall policy with its rules inline; `region` is set for regional ones, else empty.
@@ -196,7 +184,6 @@ class FirewallPolicy:
     problems: tuple[str, ...] = ()
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class EffectiveFirewalls:
     """The answer of getEffectiveFirewalls: authoritative for its network, policies in evaluation order.
@@ -210,7 +197,6 @@ class EffectiveFirewalls:
     policies: tuple[FirewallPolicy, ...]
 
 
-@quick
 @dataclass(frozen=True, slots=True)
 class AddressGroup:
     """A Network Security address group: its CIDR items.
