@@ -118,6 +118,10 @@ class Area(NamedTuple):
     shift: int | None
     rows: tuple[Row, ...]
 
+    def pair(self) -> tuple[int, int] | None:
+        """Two different addresses between which the packets go; None if there are none."""
+        return _pair(self.source, self.destination, self.shift)
+
 
 class Boxes(Sequence[Box]):
     """Boxes, sorted by direction, addresses and ports, that are made when they are looked at.
@@ -144,8 +148,22 @@ class Boxes(Sequence[Box]):
 
     def _sorted(self) -> list[tuple[Area, Row]]:
         found = [(area, row) for area in self.areas for row in area.rows]
-        found.sort(key=_place)
+        found.sort(key=lambda one: Boxes.place(*one))
         return found
+
+    @staticmethod
+    def place(area: Area, row: Row) -> tuple[object, ...]:
+        """What boxes are sorted by."""
+        return (
+            area.direction,
+            area.family,
+            area.source,
+            area.destination,
+            row.slot,
+            row.ports or (0, 0),
+            area.source_pools,
+            area.destination_pools,
+        )
 
     def __len__(self) -> int:
         return sum(len(area.rows) for area in self.areas)
@@ -174,29 +192,26 @@ class Boxes(Sequence[Box]):
         return repr(tuple(self))
 
 
-def _place(one: tuple[Area, Row]) -> tuple[object, ...]:
-    area, row = one
-    return (
-        area.direction,
-        area.family,
-        area.source,
-        area.destination,
-        row.slot,
-        row.ports or (0, 0),
-        area.source_pools,
-        area.destination_pools,
+def witness_of(area: Area, row: Row) -> Witness | None:
+    """One packet of a row; None if there is none between different addresses."""
+    pair = area.pair()
+    if pair is None:
+        return None
+    return Witness(
+        address_text(area.family, pair[0]),
+        address_text(area.family, pair[1]),
+        row.protocol,
+        None if row.ports is None else row.ports[0],
+        area.source_pools[0],
+        area.destination_pools[0],
     )
 
 
 def _box(area: Area, row: Row) -> Box:
-    ports = first = witness = None
+    ports = None
     if row.ports is not None:
         first, last = row.ports
         ports = str(first) if first == last else f"{first}-{last}"
-    pair = _pair(area.source, area.destination, area.shift)
-    if pair is not None:
-        ends = (address_text(area.family, pair[0]), address_text(area.family, pair[1]))
-        witness = Witness(*ends, row.protocol, first, area.source_pools[0], area.destination_pools[0])
     return Box(
         area.direction,
         range_text(area.family, *area.source),
@@ -207,7 +222,7 @@ def _box(area: Area, row: Row) -> Box:
         area.destination_pools,
         row.decided_by,
         row.candidates,
-        witness,
+        witness_of(area, row),
         row.benign,
     )
 

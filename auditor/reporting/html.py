@@ -681,24 +681,28 @@ class _Page:
         index, dumps, strict = lines.index, orjson.dumps, orjson.OPT_STRICT_INTEGER
         every = [cluster.facts for cluster in self.clusters]
         limit = traffic.limits(sum(facts is not None and _has_rows(facts) for facts in every))
+        digest = traffic.Digester(limit).digest
         for facts, places in zip(every, self.places, strict=False):
             if facts is None:
                 for column in columns:
                     column.append(-1)
                 continue
-            values: tuple[object, ...] = (*_READ_FACTS(facts), traffic.digest(facts.traffic, limit))
+            values: tuple[object, ...] = (*_READ_FACTS(facts), digest(facts.traffic))
             # One pass over all facts of a cluster: JSON has no raw newline, so the lines come apart again.
             try:
-                joined = b"\n".join([dumps(value, None, strict) for value in values])
+                dumped = [dumps(value, None, strict) for value in values]
             except TypeError:
-                joined = b""
-            if not joined or len(joined) > _LINE_LIMIT:
-                joined = b"\n".join([_json(value) for value in values])
-            text = joined.decode()
+                dumped = [_json(value) for value in values]
+            text = b"\n".join(dumped).decode()
+            if len(text) > _LINE_LIMIT:
+                # The digest of the traffic, which comes last, has no long values to cut.
+                plain = zip(values[:-1], dumped, strict=False)
+                dumped[:-1] = [one if len(one) <= _LINE_LIMIT else _json(value) for value, one in plain]
+                text = b"\n".join(dumped).decode()
             # Of a cluster's id, 64 random digits, the page keeps the eight that GKE's names have.
             text = _CLUSTER_ID.sub(r'\1"\2…"', text, count=1)
-            for plain, mark in places:
-                text = text.replace(plain, mark)
+            for own, mark in places:
+                text = text.replace(own, mark)
             for column, line, value in zip(columns, text.split("\n"), values, strict=True):
                 number = index.get(line)
                 if number is None:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from auditor.model.addresses import parse_range
+from auditor.model.addresses import range_text
+from auditor.model.traffic import Boxes, witness_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from auditor.model.evidence import Json
     from auditor.model.facts import PodPackets, PodTraffic
-    from auditor.model.traffic import Box, Decider, Direction, Repair, ScopeTraffic, Witness
+    from auditor.model.traffic import Area, Box, Direction, Repair, Row, Witness
 
     Digest = dict[str, object]
     """JSON, but for dataclasses of the model in it."""
@@ -36,39 +37,86 @@ def limits(affected: int) -> Limits:
     return Limits(max(4, min(50, 60_000 // affected)), max(2, min(10, 12_000 // affected)))
 
 
-def digest(traffic: PodTraffic, limit: Limits) -> Digest:
-    """Both scopes, `any_node` None where it would say what `same_node` says."""
-    same_node = _scope(traffic.same_node, limit)
-    same_node["path"] = path(traffic.same_node.analysis)
-    any_node = None
-    if traffic.any_node is not traffic.same_node:
-        any_node = _scope(traffic.any_node, limit)
-        if all(same_node[key] == value for key, value in any_node.items()):
-            any_node = None
-    return {
-        "same_node": same_node,
-        "any_node": any_node,
-        "unknowns": traffic.unknowns,
-        "evidence": traffic.evidence,
-    }
+class _Alike(NamedTuple):
+    # Rows of an area that differ in protocol and ports alone; `parts` is what they have in a digest.
+    rows: list[Row]
+    parts: Digest
 
 
-def _scope(packets: PodPackets, limit: Limits) -> Digest:
-    """One scope: verdicts; of denied and undecided packets the first rows, and how many rows there are.
+class _Line(NamedTuple):
+    area: Area
+    alike: _Alike
 
-    Why packets are undecided is left out: the fact's own unknowns say it for both scopes.
-    """
-    found = packets.analysis
-    return {
-        "verdict": found.verdict,
-        "by_protocol": dict(found.by_protocol),
-        "denied": _rows(found.denied, limit.rows),
-        "undecided": _rows(found.undecided, limit.rows),
-        "deciders": found.deciders[:_MOST_DECIDERS],
-        "more_deciders": max(0, len(found.deciders) - _MOST_DECIDERS),
-        "repairs": [_repair(one) for one in packets.repairs[: limit.repairs]],
-        "more_repairs": max(0, len(packets.repairs) - limit.repairs),
-    }
+
+class Digester:
+    """Makes digests; what many clusters have in common is worked out once."""
+
+    def __init__(self, limit: Limits) -> None:
+        self._limit = limit
+        # By identity, which is enough to meet a tuple again that clusters share, and needs no hash of it.
+        self._known: dict[int, tuple[tuple[Row, ...], list[_Alike]]] = {}
+
+    def digest(self, traffic: PodTraffic) -> Digest:
+        """Both scopes, `any_node` None where it would say what `same_node` says."""
+        lines = self._lines(traffic.same_node)
+        same_node = self._scope(traffic.same_node, lines)
+        same_node["path"] = _path(*lines)
+        any_node = None
+        if traffic.any_node is not traffic.same_node:
+            any_node = self._scope(traffic.any_node, self._lines(traffic.any_node))
+            if all(same_node[key] == value for key, value in any_node.items()):
+                any_node = None
+        return {
+            "same_node": same_node,
+            "any_node": any_node,
+            "unknowns": traffic.unknowns,
+            "evidence": traffic.evidence,
+        }
+
+    def _lines(self, packets: PodPackets) -> tuple[list[_Line], list[_Line]]:
+        """The denied and the undecided packets, each in the order of their boxes."""
+        found = packets.analysis
+        return self._sorted(found.denied), self._sorted(found.undecided)
+
+    def _sorted(self, boxes: Sequence[Box]) -> list[_Line]:
+        if not boxes:
+            return []
+        if not isinstance(boxes, Boxes):
+            raise TypeError("the boxes of an analysis come as Boxes")
+        lines = [_Line(area, alike) for area in boxes.areas for alike in self._alike(area.rows)]
+        if len(lines) > 1:
+            lines.sort(key=lambda line: Boxes.place(line.area, line.alike.rows[0]))
+        return lines
+
+    def _alike(self, rows: tuple[Row, ...]) -> list[_Alike]:
+        known = self._known.get(id(rows))
+        if known is None:
+            groups: dict[object, list[Row]] = {}
+            for row in sorted(rows, key=lambda row: (row.slot, row.ports or (0, 0))):
+                key = (row.decided_by, row.candidates if row.decided_by is None else (), row.benign)
+                groups.setdefault(key, []).append(row)
+            known = self._known[id(rows)] = (
+                rows,
+                [_Alike(group, _parts(group)) for group in groups.values()],
+            )
+        return known[1]
+
+    def _scope(self, packets: PodPackets, lines: tuple[list[_Line], list[_Line]]) -> Digest:
+        """One scope: verdicts; of denied and undecided packets the first rows, and how many rows there are.
+
+        Why packets are undecided is left out: the fact's own unknowns say it for both scopes.
+        """
+        found, limit = packets.analysis, self._limit
+        return {
+            "verdict": found.verdict,
+            "by_protocol": dict(found.by_protocol),
+            "denied": _first(lines[0], limit.rows),
+            "undecided": _first(lines[1], limit.rows),
+            "deciders": found.deciders[:_MOST_DECIDERS],
+            "more_deciders": max(0, len(found.deciders) - _MOST_DECIDERS),
+            "repairs": [_repair(one) for one in packets.repairs[: limit.repairs]],
+            "more_repairs": max(0, len(packets.repairs) - limit.repairs),
+        }
 
 
 def _repair(repair: Repair) -> Digest:
@@ -81,68 +129,26 @@ def _repair(repair: Repair) -> Digest:
     }
 
 
-_RowKey = tuple[
-    "Direction",
-    str,
-    str,
-    tuple[str, ...],
-    tuple[str, ...],
-    "Decider | None",
-    "tuple[Decider, ...]",
-    "str | None",
-]
-
-
-def _rows(boxes: Sequence[Box], most: int) -> Digest | None:
-    """Boxes that differ in protocol and ports alone, together, in the order of their first appearance."""
-    if not boxes:
-        return None
-    groups: dict[_RowKey, list[Box]] = {}
-    for box in boxes:
-        key = (
-            box.direction,
-            box.source,
-            box.destination,
-            box.source_pools,
-            box.destination_pools,
-            box.decided_by,
-            box.candidates if box.decided_by is None else (),
-            box.benign,
-        )
-        groups.setdefault(key, []).append(box)
-    rows = [_row(group) for group, _ in zip(groups.values(), range(most), strict=False)]
-    return {"rows": rows, "more": len(groups) - len(rows)}
-
-
-def _row(boxes: Sequence[Box]) -> Digest:
-    first = boxes[0]
-    row: Digest = {
-        "direction": first.direction,
-        "source": first.source,
-        "destination": first.destination,
-        "source_pools": first.source_pools,
-        "layer4": _layer4(boxes),
-        "witness": _witness(first, first.witness),
-    }
-    if first.destination_pools != first.source_pools:
-        row["destination_pools"] = first.destination_pools
+def _parts(rows: Sequence[Row]) -> Digest:
+    first = rows[0]
+    parts: Digest = {"layer4": _layer4(rows)}
     if first.decided_by is not None:
-        row["by"] = first.decided_by
+        parts["by"] = first.decided_by
     else:
-        row["candidates"] = first.candidates[:_MOST_CANDIDATES]
-        row["more_candidates"] = max(0, len(first.candidates) - _MOST_CANDIDATES)
+        parts["candidates"] = first.candidates[:_MOST_CANDIDATES]
+        parts["more_candidates"] = max(0, len(first.candidates) - _MOST_CANDIDATES)
     if first.benign is not None:
-        row["benign"] = first.benign
-    return row
+        parts["benign"] = first.benign
+    return parts
 
 
-def _layer4(boxes: Iterable[Box]) -> list[Json]:
+def _layer4(rows: Iterable[Row]) -> list[Json]:
     """[protocols, their port ranges, how many ranges more]: protocols with the same ports together."""
     ports: dict[str, list[str]] = {}
-    for box in boxes:
-        found = ports.setdefault(box.protocol, [])
-        if box.ports is not None:
-            found.append(box.ports)
+    for row in rows:
+        found = ports.setdefault(row.protocol, [])
+        if row.ports is not None:
+            found.append(_ports(row.ports))
     groups: dict[tuple[str, ...], list[str]] = {}
     for protocol, ranges in ports.items():
         groups.setdefault(tuple(ranges), []).append(protocol)
@@ -152,8 +158,40 @@ def _layer4(boxes: Iterable[Box]) -> list[Json]:
     ]
 
 
-def _witness(box: Box, witness: Witness | None) -> Json:
-    """[source, destination, protocol, port, source pool, destination pool] of one packet of a box.
+def _ports(ports: tuple[int, int]) -> str:
+    first, last = ports
+    return str(first) if first == last else f"{first}-{last}"
+
+
+def _first(lines: Sequence[_Line], most: int) -> Digest | None:
+    if not lines:
+        return None
+    return {"rows": [_row(line) for line in lines[:most]], "more": max(0, len(lines) - most)}
+
+
+def _row(line: _Line) -> Digest:
+    area, alike = line
+    source, destination = _ranges(area)
+    row: Digest = {
+        "direction": area.direction,
+        "source": source,
+        "destination": destination,
+        "source_pools": area.source_pools,
+        **alike.parts,
+        "witness": _witness(source, destination, witness_of(area, alike.rows[0])),
+    }
+    if area.destination_pools != area.source_pools:
+        row["destination_pools"] = area.destination_pools
+    return row
+
+
+def _ranges(area: Area) -> tuple[str, str]:
+    source = range_text(area.family, *area.source)
+    return source, source if area.source == area.destination else range_text(area.family, *area.destination)
+
+
+def _witness(source: str, destination: str, witness: Witness | None) -> Json:
+    """[source, destination, protocol, port, source pool, destination pool] of one packet.
 
     An address is written as the number of characters to take off the end of its range's text, and what to put
     there, so that clusters which differ in their ranges alone have the same text.
@@ -161,8 +199,8 @@ def _witness(box: Box, witness: Witness | None) -> Json:
     if witness is None:
         return None
     return [
-        *_beyond(box.source, witness.source),
-        *_beyond(box.destination, witness.destination),
+        *_beyond(source, witness.source),
+        *_beyond(destination, witness.destination),
         witness.protocol,
         witness.port,
         witness.source_pool,
@@ -179,73 +217,62 @@ def _beyond(text: str, address: str) -> tuple[int, str]:
     return len(text) - shared, address[shared:]
 
 
-def path(scope: ScopeTraffic) -> Digest | None:
+def _path(denied: Sequence[_Line], undecided: Sequence[_Line]) -> Digest | None:
     """The way of one packet: the first that is denied and matters, else undecided, else harmlessly denied.
 
     None where no packet is. `egress` and `ingress` say what becomes of it there: `denied`, `undecided`,
     `allowed`, with the rule or the candidates where the analysis names them.
     """
-    boxes = (
-        *(box for box in scope.denied if box.benign is None),
-        *scope.undecided,
-        *(box for box in scope.denied if box.benign is not None),
-    )
-    if not boxes:
+    harmful = [line for line in denied if line.alike.rows[0].benign is None]
+    lines = harmful or undecided or denied
+    if not lines:
         return None
-    kind = boxes[0].decided_by is None
-    alike = [
-        box
-        for box in boxes
-        if (box.decided_by is None) is kind and (box.benign is None) is (boxes[0].benign is None)
-    ]
-    box = next((one for one in alike if one.witness is not None), boxes[0])
-    found: Digest = {
-        "source": box.source,
-        "destination": box.destination,
-        "protocol": box.protocol,
-        "ports": box.ports,
-        "witness": _witness(box, box.witness),
-        "benign": box.benign,
-        box.direction: _side(box),
+    seen = ((line, row) for line in lines for row in line.alike.rows)
+    line, row = next(
+        (one for one in seen if witness_of(one[0].area, one[1])), (lines[0], lines[0].alike.rows[0])
+    )
+    area, packet = line.area, witness_of(line.area, row)
+    source, destination = _ranges(area)
+    other: Direction = "ingress" if area.direction == "egress" else "egress"
+    return {
+        "source": source,
+        "destination": destination,
+        "protocol": row.protocol,
+        "ports": None if row.ports is None else _ports(row.ports),
+        "witness": _witness(source, destination, packet),
+        "benign": row.benign,
+        area.direction: _side(row),
+        other: _side(_holding((*denied, *undecided), other, row, area, packet)) if packet else None,
     }
-    other: Direction = "ingress" if box.direction == "egress" else "egress"
-    found[other] = _side(_holding(scope, other, box.witness)) if box.witness else None
-    return found
 
 
-def _side(box: Box | None) -> Digest:
-    if box is None:
+def _side(row: Row | None) -> Digest:
+    if row is None:
         return {"state": "allowed"}
-    if box.decided_by is not None:
-        return {"state": "denied", "by": box.decided_by}
-    return {"state": "undecided", "candidates": box.candidates[:_MOST_CANDIDATES]}
+    if row.decided_by is not None:
+        return {"state": "denied", "by": row.decided_by}
+    return {"state": "undecided", "candidates": row.candidates[:_MOST_CANDIDATES]}
 
 
-def _holding(scope: ScopeTraffic, direction: Direction, packet: Witness) -> Box | None:
-    """The box of a direction that holds the packet; None if none does, which means that it is allowed."""
-    for box in (*scope.denied, *scope.undecided):
+def _holding(
+    lines: Iterable[_Line], direction: Direction, of: Row, beside: Area, packet: Witness
+) -> Row | None:
+    """The row of a direction that holds the packet of another; None if none does: then it is allowed."""
+    pair = beside.pair()
+    for area, alike in lines:
         if (
-            box.direction == direction
-            and box.protocol == packet.protocol
-            and packet.source_pool in box.source_pools
-            and packet.destination_pool in box.destination_pools
-            and _within(packet.source, box.source)
-            and _within(packet.destination, box.destination)
-            and (box.ports is None or packet.port is None or _has(box.ports, packet.port))
+            pair is None
+            or area.direction != direction
+            or area.family != beside.family
+            or packet.source_pool not in area.source_pools
+            or packet.destination_pool not in area.destination_pools
+            or not area.source[0] <= pair[0] <= area.source[1]
+            or not area.destination[0] <= pair[1] <= area.destination[1]
         ):
-            return box
+            continue
+        for row in alike.rows:
+            if row.protocol == of.protocol and (
+                row.ports is None or packet.port is None or row.ports[0] <= packet.port <= row.ports[1]
+            ):
+                return row
     return None
-
-
-def _within(address: str, range_: str) -> bool:
-    """Whether the range holds the address; true if either cannot be read: nothing is called allowed then."""
-    first, _, last = range_.partition("-")
-    point, low, high = parse_range(address), parse_range(first), parse_range(last or first)
-    if point is None or low is None or high is None:
-        return True
-    return low.family == point.family and low.low <= point.low <= high.high
-
-
-def _has(ports: str, port: int) -> bool:
-    low, _, high = ports.partition("-")
-    return int(low) <= port <= int(high or low)

@@ -26,6 +26,7 @@ from auditor.engine.result import (
 )
 from auditor.engine.rule import Rule
 from auditor.engine.waivers import Waiver
+from auditor.model.addresses import parse_range
 from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import (
@@ -51,7 +52,17 @@ from auditor.model.facts import (
     WindowsPools,
 )
 from auditor.model.inventory import CLUSTER, FIREWALL_POLICY, NETWORK, SUBNETWORK, Gap
-from auditor.model.traffic import KUBELET_READ_ONLY, Box, Decider, Repair, ScopeTraffic, Witness
+from auditor.model.traffic import (
+    KUBELET_READ_ONLY,
+    Area,
+    Box,
+    Boxes,
+    Decider,
+    Repair,
+    Row,
+    ScopeTraffic,
+    Witness,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -272,6 +283,30 @@ def box(
     )
 
 
+def boxes(found: Sequence[Box]) -> Boxes:
+    """Boxes as the analysis holds them: what lies between the same ranges together."""
+    areas: dict[tuple[str, str, str], list[Box]] = {}
+    for one in found:
+        areas.setdefault((one.direction, one.source, one.destination), []).append(one)
+    return Boxes(tuple(map(area, areas.values())))
+
+
+def area(found: Sequence[Box]) -> Area:
+    first = found[0]
+    source, destination = parse_range(first.source), parse_range(first.destination)
+    assert source
+    assert destination
+    rows = []
+    for one in found:
+        low, _, high = (one.ports or "").partition("-")
+        ports = (int(low), int(high or low)) if low else None
+        slot = PROTOCOLS.index(one.protocol)
+        rows.append(Row(slot, one.protocol, ports, one.decided_by, one.candidates, one.benign))
+    spans = (source.low, source.high), (destination.low, destination.high)
+    pools = first.source_pools, first.destination_pools
+    return Area(first.direction, source.family, *spans, *pools, None, tuple(rows))
+
+
 def packets(
     denied: Sequence[Box] = (),
     undecided: Sequence[Box] = (),
@@ -300,8 +335,8 @@ def packets(
         {protocol: verdict((protocol,), benign=True) for protocol in PROTOCOLS},
         everyday,
         rare,
-        tuple(denied),
-        tuple(undecided),
+        boxes(denied),
+        boxes(undecided),
         tuple(dict.fromkeys(b.decided_by for b in denied if b.decided_by is not None)),
         reasons,
     )
@@ -320,7 +355,7 @@ def packets(
 
 def denied_traffic(range_: str = "10.8.0.0/16", name: str = "checkout") -> PodTraffic:
     """Egress of tcp, udp and icmp is denied by a VPC rule; between nodes some ports of a policy too."""
-    boxes = [box("egress", protocol, range_, DENY_EGRESS) for protocol in ("tcp", "udp", "icmp")]
+    egress = [box("egress", protocol, range_, DENY_EGRESS) for protocol in ("tcp", "udp", "icmp")]
     policy = replace(PARTNERS, rule="databases")
     more = [box("ingress", "tcp", range_, policy, ports=ports) for ports in ("3306", "5432-5433")]
     rule_name = f"allow-pods-egress-{name}-c0ffee"
@@ -348,18 +383,18 @@ def denied_traffic(range_: str = "10.8.0.0/16", name: str = "checkout") -> PodTr
         UnloggedRule(EXKUBELET.asset or "", EXKUBELET.rule, "a rule", "logConfig.enable", "gcloud compute …"),
     )
     return PodTraffic(
-        packets(boxes, repairs=(repair,), unlogged=unlogged),
-        packets(boxes + more, repairs=(repair, by_hand), unlogged=unlogged),
+        packets(egress, repairs=(repair,), unlogged=unlogged),
+        packets(egress + more, repairs=(repair, by_hand), unlogged=unlogged),
         (Evidence(DENY_EGRESS.asset or "", "rule 'deny-all-egress'", "deny egress"),),
     )
 
 
 def undecided_traffic(range_: str = "10.12.0.0/16") -> PodTraffic:
     """Egress may be denied by a policy rule whose address group nobody has read."""
-    boxes = [box("egress", protocol, range_, (PARTNERS, IMPLIED_ALLOW)) for protocol in PROTOCOLS]
+    found = [box("egress", protocol, range_, (PARTNERS, IMPLIED_ALLOW)) for protocol in PROTOCOLS]
     reason = "rule 900 of firewall policy 123: address group partners is not in the inventory"
     hint = "export networksecurity.googleapis.com/AddressGroup assets too"
-    scope = packets(undecided=boxes, reasons=(f"{reason}; {hint}",), unlogged=None)
+    scope = packets(undecided=found, reasons=(f"{reason}; {hint}",), unlogged=None)
     return PodTraffic(scope, scope, (), (Unknown("traffic", reason, hint),))
 
 

@@ -17,7 +17,7 @@ ROOMY = traffic.Limits(50, 10)
 
 
 def digest(found: Any, limit: traffic.Limits = ROOMY) -> Any:
-    return json.loads(orjson.dumps(traffic.digest(found, limit)))
+    return json.loads(orjson.dumps(traffic.Digester(limit).digest(found)))
 
 
 def witness(row: Any) -> tuple[str, str]:
