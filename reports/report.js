@@ -74,6 +74,8 @@ function places(resource, subject) {
   if (resource < data.total) {
     at[6] = data.hash[resource];
     data.ranges[resource].forEach((range, i) => { at[14 + i] = range; });
+    at[30] = data.strings[data.clusters.network[resource]];
+    at[31] = data.strings[data.clusters.host[resource]];
     (data.repairs[resource] || []).forEach((end, i) => { at[[7, 8, 11, 12][i]] = end; });
   }
   return at;
@@ -930,7 +932,7 @@ function clusterRules(item) {
     const [verdict, sentence] = outcomes[code];
     rows.push([el("a", { href: `#rule-${data.rules[rule].id}` }, data.rules[rule].id),
       el("span", { class: `state state-${verdict}` }, mark(MARKS[verdict]), ` ${verdict.replace("_", " ")}`),
-      bdi(sentence ? expand(data.strings[sentence], item.at) : data.rules[rule].title)]);
+      bdi(sentence ? data.strings[sentence] : data.rules[rule].title)]);
   }
   return el("div", { class: "part" }, el("h4", null, "Every rule"),
     rows.length ? table("Verdicts by rule", ["Rule", "Verdict", "In words"], rows) : el("p", { class: "dim" }, "No rule was judged for this cluster."));
@@ -1188,6 +1190,9 @@ function fail(problem) {
 async function start() {
   data = JSON.parse(await unpack("listing"));
   data.total = data.clusters.state.length;
+  // Each resource of a finding comes as its distance from the one before it.
+  let resource = 0;
+  data.findings.resource = data.findings.resource.map((step) => { resource += step; return resource; });
   buildFindings();
   buildClusters();
   addCopyButtons();

@@ -95,7 +95,8 @@ _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z")
 # What each control character stands for. The script's `places()` is the other half.
 _NAME, _PROJECT, _LOCATION, _SHORT, _SUBJECT, _HASH = "\x01", "\x02", "\x03", "\x04", "\x05", "\x06"
 _REPAIRS = "\x07\x08\x0b\x0c"
-_RANGES = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d\x1e\x1f"
+_RANGES = "\x0e\x0f\x10\x11\x12\x13\x14\x15\x16\x17\x18\x19\x1a\x1b\x1c\x1d"
+_NETWORK, _HOST = "\x1e", "\x1f"
 
 
 def render(report: Report) -> Iterator[bytes]:
@@ -368,7 +369,9 @@ class _Page:
         for cluster, own in zip(self.clusters, self.own, strict=True):
             self.resources.setdefault((cluster.resource.type, cluster.resource.name), len(self.refs))
             self._add(cluster.resource, _named(cluster.short_name))
-            self.places[-1] += own
+            # A network's reference holds the name of its project, and so comes before it.
+            before = tuple(place for place in own if place[1] in (_NETWORK, _HOST))
+            self.places[-1] = before + self.places[-1] + own[len(before) :]
         self.strings = _Interned([""])
         self.waivers: list[Waiver] = []
         self.waiver_index: dict[Waiver, int] = {}
@@ -450,7 +453,7 @@ class _Page:
                 key = (rule, verdict, result.message)
                 code = known.get(key)
                 if code is None:
-                    code = self._sentence(rule, verdict, result.message, resource, outcomes, sentences)
+                    code = self._sentence(rule, verdict, result.message, outcomes, sentences)
                     known[key] = code
             elif verdict is Verdict.UNKNOWN:
                 count.unknown += 1
@@ -486,12 +489,12 @@ class _Page:
         rule: int,
         verdict: Verdict,
         message: str,
-        resource: int,
         outcomes: _Interned,
         sentences: Counter[int],
     ) -> int:
         """The number of a verdict with its sentence, or without it once a rule has said too many."""
-        text = _templated(shown(message), self.places[resource])
+        # As it is: other resources of which the same is said have other names.
+        text = shown(message)
         key = f"{verdict}\0{text}"
         if key not in outcomes.index:
             if sentences[rule] >= _SENTENCES_PER_RULE:
@@ -512,7 +515,7 @@ class _Page:
         tells all of them apart.
         """
         whole = [shown(row[1].fingerprint) for row in self.listed]
-        lengths = (64,) if len(whole) <= 4000 else (10, 12, 16, 24, 64)
+        lengths = (64,) if len(whole) <= 4000 else (9, 10, 12, 16, 24, 64)
         for digits in lengths:
             cut = [text[:digits].ljust(digits) for text in whole]
             if digits == 64 or len(set(cut)) == len(set(whole)):
@@ -526,9 +529,9 @@ class _Page:
         types, baselines = _Interned(), _Interned([""])
         resources = []
         for number, ref in enumerate(self.refs):
-            places = self.places[number]
-            if places and places[0][1] == _NAME:
-                places = places[1:]
+            places = tuple(
+                place for place in self.places[number] if place[1] in (_PROJECT, _LOCATION, _SHORT)
+            )
             resources.append(
                 (
                     shown(self.shorts[number]),
@@ -541,6 +544,7 @@ class _Page:
         clusters = []
         for number, cluster in enumerate(self.clusters):
             places, facts, readiness = self.places[number], cluster.facts, cluster.readiness
+            own = {mark: value for value, mark in self.own[number]}
             clusters.append(
                 (
                     self.state_names(readiness.state),
@@ -551,6 +555,7 @@ class _Page:
                     strings((facts and facts.visibility.state) or ""),
                     int(cluster.autopilot),
                     int(cluster.dataplane_v2),
+                    *(strings(own.get(mark, "")) for mark in (_NETWORK, _HOST)),
                 )
             )
         severities = list(SEVERITY_MARKS)
@@ -569,6 +574,7 @@ class _Page:
             for state, result, resource, rule in self.listed
         ]
         findings = _columns("state severity rule resource subject message baseline waiver", rows)
+        findings["resource"] = _differences(findings["resource"])
         findings["digits"], findings["fingerprint"] = self._fingerprints()
         rules = [
             {
@@ -601,15 +607,16 @@ class _Page:
                 "baselines": baselines.items,
                 "resources": _columns("short project location name type", resources),
                 "clusters": _columns(
-                    "state reasons folder status version visibility autopilot dataplane_v2", clusters
+                    "state reasons folder status version visibility autopilot dataplane_v2 network host",
+                    clusters,
                 ),
                 "findings": findings,
-                "hash": [next((value for value, mark in own if mark == _HASH), "") for own in self.own],
-                "ranges": [[value for value, mark in own if mark in _RANGES] for own in self.own],
+                "hash": [next((value for value, mark in one if mark == _HASH), "") for one in self.own],
+                "ranges": [[value for value, mark in one if mark in _RANGES] for one in self.own],
                 "repairs": {
                     str(number): ends
-                    for number, own in enumerate(self.own)
-                    if (ends := [value for value, mark in own if mark in _REPAIRS])
+                    for number, one in enumerate(self.own)
+                    if (ends := [value for value, mark in one if mark in _REPAIRS])
                 },
                 "strings": strings.items,
             }
@@ -968,6 +975,11 @@ def _columns(names: str, rows: Sequence[tuple[Any, ...]]) -> dict[str, Any]:
     return dict(zip(names.split(), columns, strict=True))
 
 
+def _differences(numbers: Sequence[int]) -> list[int]:
+    """Each number less the one before it, which compresses where they mostly grow."""
+    return [number - before for number, before in zip(numbers, (0, *numbers), strict=False)]
+
+
 def _waiver_row(waiver: Waiver) -> dict[str, str]:
     return {
         "rule": shown(str(waiver.rule)),
@@ -985,10 +997,19 @@ def _has_rows(facts: ClusterFacts) -> bool:
 
 
 def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
-    """What is a cluster's own: its Pod ranges, the hash in its nodes' tag, the ends of its repairs' names."""
+    """What is a cluster's own.
+
+    Its network and that one's project, which come first; its Pod ranges, the hash in its nodes' tag, the ends
+    of its repairs' names.
+    """
     if facts is None:
         return ()
     own = [
+        (text, mark)
+        for text, mark in ((facts.network.network, _NETWORK), (facts.network.project, _HOST))
+        if text and _PLAIN.fullmatch(text)
+    ]
+    own += [
         (item.cidr, mark)
         for item, mark in zip(facts.pods.ranges, _RANGES, strict=False)
         if _PLAIN.fullmatch(item.cidr)

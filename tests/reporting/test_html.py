@@ -12,6 +12,7 @@ from collections import Counter
 from dataclasses import asdict, replace
 from functools import cache
 from html.parser import HTMLParser
+from itertools import accumulate
 from typing import TYPE_CHECKING, Any
 
 import orjson
@@ -84,6 +85,7 @@ class Decoded:
 
     def __init__(self, rendered: str) -> None:
         self.list: dict[str, Any] = orjson.loads(self._block(rendered, "listing"))
+        self.list["findings"]["resource"] = list(accumulate(self.list["findings"]["resource"]))
         header, *self.lines = self._block(rendered, "details").split("\n")
         self.header: dict[str, Any] = orjson.loads(header)
 
@@ -108,6 +110,8 @@ class Decoded:
             at["\x06"] = self.list["hash"][resource]
             for number, value in enumerate(self.list["ranges"][resource]):
                 at[chr(14 + number)] = value
+            for mark, column in (("\x1e", "network"), ("\x1f", "host")):
+                at[mark] = self.list["strings"][self.list["clusters"][column][resource]]
             at.update(zip("\x07\x08\x0b\x0c", self.list["repairs"].get(str(resource), ()), strict=False))
         return at
 
@@ -545,6 +549,19 @@ def test_the_blocks_that_declare_a_cluster_are_named() -> None:
     [(number, line)] = found.header["declared"].items()
     seen = orjson.loads(found.expand(found.lines[line], found.places(int(number))))
     assert seen == [presentable(asdict(place))]
+
+
+def test_a_cluster_whose_name_is_a_word_changes_no_sentence_about_another() -> None:
+    whole = reports.big(3)
+    named = replace(whole.clusters[0], short_name="Visibility")
+    odd = [replace(r, message="Visibility is on.") if r.verdict is Verdict.PASS else r for r in whole.results]
+    found = Decoded(
+        b"".join(
+            html.render(replace(whole, clusters=(named, *whole.clusters[1:]), results=tuple(odd)))
+        ).decode()
+    )
+    said = {found.list["strings"][text] for verdict, text in found.header["outcomes"] if verdict == "pass"}
+    assert said == {"Visibility is on."}
 
 
 def test_folders_and_projects_with_trouble_come_first_and_the_rest_is_counted() -> None:
