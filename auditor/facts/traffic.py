@@ -61,7 +61,11 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
     )
     # Of a planned rule, logging may be known only after apply.
     doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
-    denied = scope.denied.harmful() if isinstance(scope.denied, Boxes) else []
+    denied = (
+        scope.denied.harmful()
+        if isinstance(scope.denied, Boxes)
+        else [box for box in scope.denied if box.benign is None]
+    )
     changes = repairs(analyzer, pods, classes, scope) if denied else ()
     return PodPackets(
         everyday_denied=_is_denied(scope.everyday),
