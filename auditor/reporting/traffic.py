@@ -63,8 +63,11 @@ class Digester:
         same_node["path"] = _path(*lines)
         any_node = None
         if traffic.any_node is not traffic.same_node:
-            any_node = self._scope(traffic.any_node, self._lines(traffic.any_node))
-            if all(same_node[key] == value for key, value in any_node.items()):
+            others = self._lines(traffic.any_node)
+            any_node = self._scope(traffic.any_node, others)
+            # Rows that are left out of both may differ all the same.
+            whole = max(map(len, (*lines, *others))) <= self._limit.rows
+            if whole and all(same_node[key] == value for key, value in any_node.items()):
                 any_node = None
         return {
             "same_node": same_node,
@@ -259,10 +262,11 @@ def _holding(
 ) -> Row | None:
     """The row of a direction that holds the packet of another; None if none does: then it is allowed."""
     pair = beside.pair()
+    if pair is None:
+        return None
     for area, alike in lines:
         if (
-            pair is None
-            or area.direction != direction
+            area.direction != direction
             or area.family != beside.family
             or packet.source_pool not in area.source_pools
             or packet.destination_pool not in area.destination_pools

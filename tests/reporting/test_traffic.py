@@ -51,6 +51,13 @@ def test_a_scope_that_says_the_same_is_left_out() -> None:
     assert digest(reports.denied_traffic())["any_node"] is not None
 
 
+def test_scopes_of_which_not_every_row_is_shown_are_not_said_to_be_the_same() -> None:
+    two = reports.denied_traffic().any_node
+    found = replace(reports.denied_traffic(), same_node=two, any_node=replace(two))
+    assert digest(found)["any_node"] is None
+    assert digest(found, traffic.Limits(1, 10))["any_node"] is not None
+
+
 def test_what_does_not_fit_is_counted() -> None:
     found = digest(reports.denied_traffic(), traffic.Limits(1, 1))["any_node"]
     assert (len(found["denied"]["rows"]), found["denied"]["more"]) == (1, 1)
