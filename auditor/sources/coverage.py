@@ -105,7 +105,7 @@ class AssetCoverage:
             )
         for header in self.headers:
             for gap in header.gaps:
-                if gap.asset_type == asset_type and self._concerns(gap, project):
+                if _about(gap, asset_type) and self._concerns(gap, project):
                     return Gap(scope, asset_type, gap.reason, gap.hint)
         above = self.ancestors.get(project, ())
         root = above[-1] if above and above[-1].startswith("organizations/") else ""
@@ -143,7 +143,7 @@ class AssetCoverage:
             [
                 "/".join(canonical(gap.scope).split("/", 2)[:2])
                 for gap in header.gaps
-                if gap.asset_type is None or gap.asset_type == asset_type
+                if _about(gap, asset_type)
             ]
             for header in self.headers
         ]
@@ -218,7 +218,7 @@ class AssetCoverage:
                 or asset_type in self._objects_listed(header).get(cluster, _NONE)
             )
             and not any(
-                gap.asset_type == asset_type
+                _about(gap, asset_type)
                 and (
                     canonical(gap.scope) == cluster
                     if "/clusters/" in gap.scope
@@ -243,7 +243,7 @@ class AssetCoverage:
         return (
             (asset_type in header.asset_types and self._covers(header, project, root))
             or (bool(project) and not root and self._listed(header, asset_type, project))
-        ) and not any(gap.asset_type == asset_type and self._concerns(gap, project) for gap in header.gaps)
+        ) and not any(_about(gap, asset_type) and self._concerns(gap, project) for gap in header.gaps)
 
     def _listed(self, header: Header, asset_type: str, project: str) -> bool:
         """Whether a snapshot listed the type in the project although it lies outside its scopes."""
@@ -253,7 +253,7 @@ class AssetCoverage:
     def _refused(self, asset_type: str, project: str) -> bool:
         """Whether a snapshot says that it could not read the type in the project (empty: in any)."""
         return any(
-            gap.asset_type == asset_type and self._concerns(gap, project)
+            _about(gap, asset_type) and self._concerns(gap, project)
             for header in self.headers
             for gap in header.gaps
         )
@@ -278,3 +278,8 @@ class AssetCoverage:
         if above is None:
             return not place.startswith("projects/") or project_of(place) == project
         return "/".join(place.split("/", 2)[:2]) in (f"projects/{project}", *above)
+
+
+def _about(gap: Gap, asset_type: str) -> bool:
+    """Whether a gap is about the type; one that names no type may hide assets of any."""
+    return gap.asset_type is None or gap.asset_type == asset_type

@@ -33,6 +33,18 @@ def test_a_type_of_which_an_asset_is_there_was_read() -> None:
     assert not coverage.read(model.NETWORK, "host")
 
 
+def test_a_gap_that_names_no_type_may_hide_assets_of_any(tmp_path: Path) -> None:
+    assets = [make.cluster("a"), *make.in_host(make.network())]
+    gap = Gap("projects/host", None, "the perimeter refused it", "let the collector in")
+    coverage = _snapshot(tmp_path, assets, gaps=(gap,)).coverage
+    for kind in (model.FIREWALL, model.FIREWALL_POLICY, model.NETWORK, model.SUBNETWORK):
+        assert not coverage.read(kind, "host")
+        assert coverage.why_not(kind, "host").reason == gap.reason
+    assert not coverage.hierarchy_read("host")
+    assert not coverage.every_cluster_read()
+    assert coverage.read(model.FIREWALL, "svc")
+
+
 def test_a_type_that_is_absent_is_not_known_to_be_empty() -> None:
     coverage = from_assets([make.cluster("a")]).coverage
     for kind in USED:

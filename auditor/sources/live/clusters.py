@@ -108,7 +108,7 @@ class ClusterLister:
             self.gaps.append(
                 Gap(
                     f"projects/{of[0]}" if len(of) == 1 else ", ".join(scopes),
-                    None,
+                    CLUSTER,
                     f"whether Cloud Asset Inventory is up to date about the clusters of "
                     f"{wording.count(len(of), 'project')} ({wording.some(of)}) could not be checked: "
                     f"{reason}",

@@ -481,7 +481,8 @@ def test_projects_that_refuse_their_clusters_are_one_gap(emulator: Emulator, tmp
     code, output = collect(tmp_path)
     (gap,) = Snapshot(output).gaps
     assert code == 3
-    assert gap["asset_type"] is None
+    # Of the type that it leaves in doubt: one that names no type would cast doubt on all.
+    assert gap["asset_type"] == "container.googleapis.com/Cluster"
     assert "container.clusters.list" in gap["reason"]
     assert "--cluster-api=never" in gap["hint"]
     assert collect(tmp_path, "--cluster-api=never")[0] == 0
