@@ -464,11 +464,16 @@ class _Assembly:
 
     def _pools_listed(self, entry: ClusterEntry) -> bool:
         """Whether the NodePool assets of a cluster that embeds none are all of its pools."""
-        return (
-            model.NODE_POOL in self._taken.exported
-            or entry.key in self._taken.pool_lists
-            or any(model.NODE_POOL in header.asset_types for header in self._taken.headers)
-        ) and model.NODE_POOL not in self._taken.holes
+        if model.NODE_POOL in self._taken.holes:
+            return False
+        if entry.key in self._taken.pool_lists:
+            return True
+        headers = self._taken.headers
+        if any(_may_hide_pools(gap, entry.project) for header in headers for gap in header.gaps):
+            return False
+        return model.NODE_POOL in self._taken.exported or any(
+            model.NODE_POOL in header.asset_types for header in headers
+        )
 
     def _pool_unknown(self, entry: ClusterEntry, name: str, one: StoredCluster) -> None:
         one.pools_known = False
@@ -776,3 +781,13 @@ def _piece(payload: Any) -> Piece | None:
 def _entry(name: str, key: str, time: str, ancestors: Mapping[str, tuple[str, ...]]) -> ClusterEntry:
     _, project, _, location, _, short_name = key.split("/")
     return ClusterEntry(name, key, project, location, short_name, time, ancestors.get(project, ()))
+
+
+def _may_hide_pools(gap: Gap, project: str) -> bool:
+    """Whether node pools of the project may be missing where a snapshot has a gap."""
+    if gap.asset_type is not None and gap.asset_type != model.NODE_POOL:
+        return False
+    place = canonical(gap.scope)
+    owner = project_of(place)
+    # A number may stand for any project, and a folder may hold it.
+    return not place.startswith("projects/") or owner.isdigit() or owner == project

@@ -45,6 +45,28 @@ def test_a_gap_that_names_no_type_may_hide_assets_of_any(tmp_path: Path) -> None
     assert coverage.read(model.FIREWALL, "svc")
 
 
+@pytest.mark.parametrize(
+    ("scope", "kind", "known"),
+    [
+        ("projects/svc", model.NODE_POOL, False),
+        ("projects/svc", None, False),
+        ("folders/55", model.NODE_POOL, False),
+        ("projects/elsewhere", model.NODE_POOL, True),
+        ("projects/svc", model.NETWORK, True),
+    ],
+)
+def test_node_pools_that_a_snapshot_may_lack_are_not_all_of_the_clusters(
+    tmp_path: Path, scope: str, kind: str | None, *, known: bool
+) -> None:
+    cluster = make.cluster("a")
+    del cluster["resource"]["data"]["nodePools"]
+    gap = Gap(scope, kind, "refused", "grant the role")
+    inventory = _snapshot(tmp_path, [cluster, make.node_pool(cluster, "x")], gaps=(gap,))
+    data = inventory.decode(inventory.clusters[0]).data
+    assert data is not None
+    assert ("nodePools" in data) is known
+
+
 def test_a_type_that_is_absent_is_not_known_to_be_empty() -> None:
     coverage = from_assets([make.cluster("a")]).coverage
     for kind in USED:

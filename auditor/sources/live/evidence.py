@@ -42,7 +42,7 @@ _DAEMON_SETS = f"/apis/apps/v1/namespaces/{_SYSTEM}/daemonsets"
 _CONFIG_MAPS = f"/api/v1/namespaces/{_SYSTEM}/configmaps/"
 _NAT_POLICIES = "/apis/networking.gke.io/v1/egressnatpolicies"
 _PAGES = 1000
-_ANSWERING = frozenset(("RUNNING", "RECONCILING", "DEGRADED", "STATUS_UNSPECIFIED"))
+_ANSWERING = frozenset(("RUNNING", "RECONCILING", "DEGRADED"))
 
 # What an answer holds besides (environment variables, annotations, managed fields) is not kept.
 _IDENTITY: Keep = {"name": None, "namespace": None, "labels": None}
@@ -129,7 +129,7 @@ class EvidenceReader:
         for _, body in self.state.bodies(CLUSTER):
             asset = orjson.loads(body)
             data = _object(_object(asset, "resource"), "data")
-            if data.get("status", "RUNNING") not in _ANSWERING:
+            if (data.get("status") or "RUNNING") not in _ANSWERING:
                 # No rule applies to it, and there may be no API to ask.
                 continue
             yield Target(
