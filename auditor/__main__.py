@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import sys
 
 
@@ -16,9 +17,15 @@ def main() -> None:
     # A scan makes millions of small objects that live to its end, and hardly a cycle among them: the cyclic
     # collector would go over all of them again and again, and free nothing.
     gc.disable()
-    from auditor.cli import cli
+    from auditor.cli import run
 
-    cli()
+    kept: list[object] = []
+    code = run(None, kept)
+    # A big report takes seconds to take apart, and everything of use has been written.
+    if kept:
+        sys.stderr.flush()
+        os._exit(code)
+    sys.exit(code)
 
 
 if __name__ == "__main__":

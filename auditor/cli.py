@@ -39,13 +39,21 @@ SEVERITIES = ("critical", "high", "medium", "low", "info")
 
 
 def cli(arguments: Sequence[str] | None = None) -> NoReturn:
-    """Run one command and exit with its code.
+    """Run one command and exit with its code, which `run` returns."""
+    sys.exit(run(arguments))
+
+
+def run(arguments: Sequence[str] | None = None, kept: list[object] | None = None) -> int:
+    """Run one command to its last output, and return its exit code.
 
     0 clean, 1 findings at or above the threshold, 2 could not run, 3 unknown results or gaps and no such
-    finding.
+    finding. What would only be taken apart when the command is done goes into `kept`, if that is given.
     """
     try:
-        code = _commands.main(args=arguments, prog_name="gke-auditor", standalone_mode=False)
+        code: int = _commands.main(
+            args=arguments, prog_name="gke-auditor", standalone_mode=False, obj=kept
+        )
+        sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())
         code = CANNOT_RUN
@@ -74,7 +82,7 @@ def cli(arguments: Sequence[str] | None = None) -> NoReturn:
         _say("error: this is a bug in gke-auditor")
         _say("hint: please report it with the lines above and, if you can, the input that led to it")
         code = CANNOT_RUN
-    sys.exit(code)
+    return code
 
 
 def _say(text: str) -> None:
@@ -356,6 +364,9 @@ def scan(
             _, points = record(history_file, report, inventory.project_numbers)
             report = replace(report, history=points)
         del inventory  # the reports need memory of their own
+    kept = click.get_current_context().obj
+    if kept is not None:
+        kept.append(report)
     written = write_reports(report, outputs, shards=shards, incomplete=incomplete)
     if not quiet:
         to_stdout = any(path == "-" for _, path in outputs)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import io
 import os
 import pickle
 import signal
 import tempfile
+import time
 from contextlib import closing, contextmanager
 from dataclasses import fields, is_dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 from operator import attrgetter
 from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -19,6 +21,10 @@ T = TypeVar("T")
 
 _MOST = 4
 """What processes bring back has to be taken in by one of them: more would hardly be faster."""
+
+_LENGTH = 8
+_PAUSE = 0.002
+"""Seconds between two looks at what a process has written."""
 
 
 def pieces(items: Sequence[T], at_least: int) -> list[Sequence[T]]:
@@ -40,9 +46,10 @@ def processes(work: Callable[[int], Iterable[T]], count: int) -> Iterator[Iterat
     """Every item of `work(0)`, then of `work(1)` and so on up to `count`, each at work in its own process.
 
     `work` must neither read nor change what another call changes: a process sees everything as it was when
-    the context began. `work(0)` is done here; so is any other whose process fails, whatever the reason, so
-    that its errors are raised here too. Items are pickled one by one: what two of them share becomes two.
-    Processes that are still at work when the context ends are killed.
+    the context began. It must yield the same items when it is called again: `work(0)` is done here, and so is
+    what is left of any other whose process fails, whatever the reason, so that its errors are raised here
+    too. Items are pickled one by one: what two of them share becomes two. They are taken in while their
+    process is still at work. Processes that are at work when the context ends are killed.
     """
     children: list[_Child | None] = []
     try:
@@ -58,36 +65,56 @@ def processes(work: Callable[[int], Iterable[T]], count: int) -> Iterator[Iterat
 def _items(work: Callable[[int], Iterable[T]], children: Sequence[_Child | None]) -> Generator[T, None, None]:
     yield from work(0)
     for number, child in enumerate(children, 1):
-        if child is not None and child.succeeds():
-            yield from child.items()
-        else:
-            yield from work(number)
+        taken = 0
+        if child is not None:
+            for item in child.items():
+                taken += 1
+                yield item
+        if child is None or not child.succeeded:
+            yield from islice(work(number), taken, None)
 
 
 class _Child:
-    """A process at work, and the file that it writes its items to."""
+    """A process at work, and the file that it writes its items to, each after its length in eight bytes."""
 
     def __init__(self, pid: int, file: IO[bytes]) -> None:
         self._pid = pid
         self._file = file
-        self._ended = False
+        self._status: int | None = None
 
-    def succeeds(self) -> bool:
-        """Wait for the process; whether it did all of its work."""
-        _, status = os.waitpid(self._pid, 0)
-        self._ended = True
-        return os.waitstatus_to_exitcode(status) == 0
+    @property
+    def succeeded(self) -> bool:
+        """Whether the process has ended and did all of its work."""
+        return self._status is not None and os.waitstatus_to_exitcode(self._status) == 0
 
     def items(self) -> Iterator[Any]:
-        """What it has written."""
-        end = self._file.seek(0, os.SEEK_END)
-        self._file.seek(0)
-        while self._file.tell() < end:
-            yield pickle.load(self._file)  # noqa: S301 - from a file without a name that only the child has
+        """What it writes, until it ends."""
+        file, at = self._file.fileno(), 0
+        while True:
+            # Looked at first: when it has ended, all that it wrote is there.
+            ended = self._has_ended()
+            size = os.fstat(file).st_size
+            while size - at >= _LENGTH:
+                start = at + _LENGTH
+                end = start + int.from_bytes(os.pread(file, _LENGTH, at), "little")
+                if end > size:
+                    break
+                at = end
+                yield pickle.loads(os.pread(file, end - start, start))  # noqa: S301 - from our own process
+            if ended:
+                return
+            time.sleep(_PAUSE)
+
+    def _has_ended(self) -> bool:
+        if self._status is None:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+            if pid:
+                self._status = status
+        return self._status is not None
 
     def end(self) -> None:
         """Stop the process if it still runs, and give its file up."""
-        if not self._ended:
+        if not self._has_ended():
             os.kill(self._pid, signal.SIGKILL)
             os.waitpid(self._pid, 0)
         self._file.close()
@@ -111,8 +138,13 @@ def _fork(work: Callable[[int], Iterable[T]], number: int) -> _Child | None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         for item in work(number):
-            _Pickler(file, pickle.HIGHEST_PROTOCOL).dump(item)
-        file.flush()
+            data = io.BytesIO(bytes(_LENGTH))
+            data.seek(_LENGTH)
+            _Pickler(data, pickle.HIGHEST_PROTOCOL).dump(item)
+            data.seek(0)
+            data.write((data.getbuffer().nbytes - _LENGTH).to_bytes(_LENGTH, "little"))
+            file.write(data.getbuffer())
+            file.flush()
         status = 0
     finally:
         os._exit(status)

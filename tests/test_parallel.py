@@ -57,15 +57,44 @@ def test_what_items_share_is_shared_and_any_dataclass_comes_back() -> None:
     assert first == Lone("1")
 
 
-def test_a_process_that_fails_leaves_its_piece_to_this_one() -> None:
+def test_a_process_that_fails_leaves_the_rest_of_its_piece_to_this_one() -> None:
     here = os.getpid()
 
-    def work(piece: int) -> Iterator[tuple[int, bool]]:
-        yield piece, os.getpid() == here
+    def work(piece: int) -> Iterator[tuple[int, int, bool]]:
+        yield piece, 0, os.getpid() == here
         if piece == 1 and os.getpid() != here:
             os.kill(os.getpid(), signal.SIGKILL)
+        yield piece, 1, os.getpid() == here
 
-    assert all_of(work, 3) == [(0, True), (1, True), (2, False)]
+    assert all_of(work, 3) == [
+        (0, 0, True), (0, 1, True),
+        (1, 0, False), (1, 1, True),
+        (2, 0, False), (2, 1, False),
+    ]  # fmt: skip
+
+
+def test_items_are_taken_in_while_their_process_is_at_work(tmp_path: Path) -> None:
+    taken = tmp_path / "taken"
+
+    def work(piece: int) -> Iterator[int]:
+        yield piece
+        if piece:
+            while not taken.exists():
+                time.sleep(0.01)
+            yield piece
+
+    found: list[int] = []
+    with parallel.processes(work, 2) as items:
+        for item in items:
+            found.append(item)
+            if item:
+                taken.touch()
+    assert found == [0, 1, 1]
+
+
+def test_an_item_of_any_length_comes_whole() -> None:
+    long = "long" * (1 << 20)
+    assert all_of(lambda piece: iter(["", long, "", long] if piece else []), 2) == ["", long, "", long]
 
 
 def test_an_error_is_raised_here_whichever_process_meets_it() -> None:
