@@ -50,9 +50,7 @@ def run(arguments: Sequence[str] | None = None, kept: list[object] | None = None
     finding. What would only be taken apart when the command is done goes into `kept`, if that is given.
     """
     try:
-        code: int = _commands.main(
-            args=arguments, prog_name="gke-auditor", standalone_mode=False, obj=kept
-        )
+        code: int = _commands.main(args=arguments, prog_name="gke-auditor", standalone_mode=False, obj=kept)
         sys.stdout.flush()
     except click.exceptions.NoArgsIsHelpError as error:
         _say(error.format_message())

@@ -38,14 +38,14 @@ from auditor.model.traffic import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from auditor.firewall.compiled import Compiled, Identity, Why
     from auditor.firewall.decide import Result
     from auditor.firewall.decide import Row as ResultRow
     from auditor.firewall.intervals import Span, Spans
     from auditor.firewall.rulelist import Hit
-    from auditor.firewall.view import Piece, Pools, Ruling
+    from auditor.firewall.view import Piece, Pools, Ruling, Told
     from auditor.model.addresses import Family
     from auditor.model.facts import NodeClass, NodeClasses, Pods
     from auditor.model.inventory import Inventory
@@ -54,6 +54,8 @@ if TYPE_CHECKING:
     from auditor.model.traffic import TrafficVerdict
 
 T = TypeVar("T", bound=tuple[int, ...])
+
+_Verdicts = tuple["TrafficVerdict", "Mapping[str, TrafficVerdict]", "TrafficVerdict", "TrafficVerdict"]
 
 FAMILIES: tuple[Family, ...] = (4, 6)
 
@@ -178,8 +180,9 @@ class Analyzer:
         self.chains = Chains(inventory)
         self.solver = Solver()
         self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
+        self._verdicts: dict[tuple[int, ...], _Verdicts] = {}
         self._deciders: dict[int, tuple[Compiled, Decider]] = {}
-        self._rows: dict[tuple[object, ...], Row] = {}
+        self._told: dict[tuple[object, ...], tuple[Sequence[Compiled], Told]] = {}
 
     def traffic(
         self, pods: Pods, classes: NodeClasses, watch: Callable[[Part], None] | None = None
@@ -317,27 +320,81 @@ class Analyzer:
             self._deciders[id(rule)] = found
         return found[1]
 
-    def row(
+    def told(self, family: Family, part: Part, ruling: Ruling, node: NodeClass) -> Told:
+        """What a ruling at nodes of a class does not surely allow, and the reasons of what is undecided.
+
+        Where the same rules decide alike for many clusters, the clusters share it.
+        """
+        result = ruling.result
+        named = [ruling.rules[position] for position in result.harming]
+        unknown_order = part.view.chain.unknown_order
+        key = (family, part.direction, result.number, unknown_order, *map(id, named))
+        found = self._told.get(key)
+        if found is None:
+            told, of_all = self._tell(family, part.direction, ruling, node, unknown_order)
+            if not of_all:
+                return told
+            # The rules are kept, so that their identities stay their own.
+            found = self._told[key] = (named, told)
+        return found[1]
+
+    def _tell(
+        self, family: Family, direction: Direction, ruling: Ruling, node: NodeClass, unknown_order: Why | None
+    ) -> tuple[Told, bool]:
+        """The same anew, and whether it holds for nodes of every class that the rules apply to."""
+        rows: tuple[list[Row], list[Row]] = ([], [])
+        why: dict[Why, None] = {}
+        of_all = True
+        for row in ruling.result.rows:
+            outcome = row[3]
+            if outcome == ALLOWED:
+                continue
+            rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
+            if len(rules) > 1:
+                # With two orders a rule stands there twice; its last place counts.
+                rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
+            if outcome == BOTH:
+                for rule in filter(None, rules):
+                    why.update(dict.fromkeys(rule.why))
+                    if rule.target is not None:
+                        of_all = False
+                        if aimed_at(rule.target, node) == MAYBE:
+                            why[target_reason(self.decider(rule), node)] = None
+                if unknown_order is not None:
+                    why[unknown_order] = None
+            rows[outcome != DENIED].append(self._row(family, direction, row, rules))
+        return (tuple(rows[0]), tuple(rows[1]), tuple(why)), of_all
+
+    def _row(
         self, family: Family, direction: Direction, row: ResultRow, rules: Sequence[Compiled | None]
     ) -> Row:
-        """A row of a result as reports tell it, `rules` (None: the implied one) being those that may decide.
-
-        Where rules stand for many clusters, the clusters share it.
-        """
+        """A row of a result as reports tell it, `rules` (None: the implied one) being what may decide."""
         slot, low, high, outcome, _, benign = row
-        # `decider` keeps the rules, so that their identities stay their own.
-        key = (family, direction, slot, low, high, outcome, benign, *map(id, rules))
-        found = self._rows.get(key)
+        implied = IMPLIED_EGRESS if direction == "EGRESS" else IMPLIED_INGRESS
+        candidates = tuple(implied if rule is None else self.decider(rule) for rule in rules)
+        return Row(
+            slot,
+            NAMES[family][slot],
+            (low, high) if slot < WITH_PORTS else None,
+            None if outcome == BOTH else candidates[-1],
+            candidates,
+            KUBELET_READ_ONLY if benign else None,
+        )
+
+    def verdicts(self, plain: tuple[int, int], mild: tuple[int, int]) -> _Verdicts:
+        """Overall, by protocol, over the everyday protocols and the rest, from the flags of both IP versions.
+
+        `mild` are the flags with benign denials as if they were allowed; 0 stands for no Pods of a version.
+        """
+        key = (*plain, *mild)
+        found = self._verdicts.get(key)
         if found is None:
-            implied = IMPLIED_EGRESS if direction == "EGRESS" else IMPLIED_INGRESS
-            candidates = tuple(implied if rule is None else self.decider(rule) for rule in rules)
-            found = self._rows[key] = Row(
-                slot,
-                NAMES[family][slot],
-                (low, high) if slot < WITH_PORTS else None,
-                None if outcome == BOTH else candidates[-1],
-                candidates,
-                KUBELET_READ_ONLY if benign else None,
+            by_protocol, softened = self.by_protocol(*plain), self.by_protocol(*mild)
+            found = self._verdicts[key] = (
+                _overall(by_protocol.values()),
+                by_protocol,
+                _overall(v for name, v in softened.items() if name in EVERYDAY),
+                _overall(v for name, v in softened.items() if name not in EVERYDAY),
             )
         return found
 
@@ -384,7 +441,6 @@ def _by_bearing(cluster: ClusterPods, pools: Pools, hits: dict[int, list[Hit]]) 
 _Made = tuple[tuple[Row, ...], tuple[Row, ...]]
 """The rows of a ruling that deny packets, and those that leave them undecided."""
 
-_Rows = tuple[list[Row], list[Row]]
 _NOTHING: _Made = ((), ())
 _DIRECTIONS: dict[Direction, BoxDirection] = {"EGRESS": "egress", "INGRESS": "ingress"}
 
@@ -581,40 +637,13 @@ class _Scope:
     def _made(self, family: Family, part: Part, ruling: Ruling) -> _Made:
         """What a ruling does not surely allow; the reasons of what is undecided are noted."""
         if ruling.told is None:
-            why: dict[Why, None] = {}
-            rows: _Rows = ([], [])
-            for row in ruling.result.rows:
-                if row[3] != ALLOWED:
-                    rows[row[3] != DENIED].append(self._row(family, part, row, ruling, why))
-            ruling.told = (tuple(rows[0]), tuple(rows[1]), tuple(why))
+            nodes = part.sources if part.direction == "EGRESS" else part.targets
+            node = self._cluster.classes[min(nodes)]
+            ruling.told = self._analyzer.told(family, part, ruling, node)
         denied, undecided, reasons = ruling.told
-        self.why.update(dict.fromkeys(reasons))
+        if reasons:
+            self.why.update(dict.fromkeys(reasons))
         return denied, undecided
-
-    def _row(self, family: Family, part: Part, row: ResultRow, ruling: Ruling, why: dict[Why, None]) -> Row:
-        """A row of a result with its rules; `why` takes the reasons of an undecided one."""
-        rules = [None if position == IMPLIED else ruling.rules[position] for position in row[4]]
-        if len(rules) > 1:
-            # With two orders a rule stands there twice; its last place counts.
-            rules = list({id(rule): rule for rule in reversed(rules)}.values())[::-1]
-        if row[3] == BOTH:
-            self._explain(part, rules, why)
-        return self._analyzer.row(family, part.direction, row, rules)
-
-    def _explain(self, part: Part, rules: Iterable[Compiled | None], why: dict[Why, None]) -> None:
-        classes = self._cluster.classes
-        nodes = part.sources if part.direction == "EGRESS" else part.targets
-        node = classes[min(nodes)]
-        for rule in rules:
-            if rule is None:
-                continue
-            for one in rule.why:
-                why[one] = None
-            if rule.target is not None and aimed_at(rule.target, node) == MAYBE:
-                why[target_reason(self._analyzer.decider(rule), node)] = None
-        chain = part.view.chain
-        if chain.unknown_order is not None:
-            why[chain.unknown_order] = None
 
     def _named(self, pools: Pools) -> tuple[str, ...]:
         found = self._names.get(pools)
@@ -694,14 +723,13 @@ class _Scope:
                 if flags[family] or (family == 4 and not flags[6]):
                     flags[family] |= _ALL_UNDECIDED
                     mild[family] |= _ALL_UNDECIDED
-        by_protocol = analyzer.by_protocol(flags[4], flags[6])
-        softened = analyzer.by_protocol(mild[4], mild[6])
+        verdict, by_protocol, everyday, rare = analyzer.verdicts((flags[4], flags[6]), (mild[4], mild[6]))
         deciders = {_decider_order(d): d for d in map(analyzer.decider, self._deciders.values())}
         return ScopeTraffic(
-            verdict=_overall(by_protocol.values()),
+            verdict=verdict,
             by_protocol=by_protocol,
-            everyday=_overall(v for name, v in softened.items() if name in EVERYDAY),
-            rare=_overall(v for name, v in softened.items() if name not in EVERYDAY),
+            everyday=everyday,
+            rare=rare,
             denied=Boxes(tuple(self._denied)) if self._denied else (),
             undecided=Boxes(tuple(self._undecided)) if self._undecided else (),
             deciders=tuple(deciders[key] for key in sorted(deciders)),

@@ -43,16 +43,20 @@ class Result:
     """What a sequence of rules does, row by row; the rows cover the universe once, in order.
 
     `allowed` is True if every packet is surely allowed, `deciding` are the positions that decide some packet
-    for certain. `number` identifies the result within its solver.
+    for certain, `harming` those that decide, or may, one that is not surely allowed. `number` identifies the
+    result within its solver.
     """
 
-    __slots__ = ("allowed", "deciding", "number", "rows")
+    __slots__ = ("allowed", "deciding", "harming", "number", "rows")
 
     def __init__(self, number: int, rows: tuple[Row, ...]) -> None:
         self.number = number
         self.rows = rows
         self.allowed = all(row[3] == ALLOWED for row in rows)
         self.deciding = tuple(sorted({row[4][-1] for row in rows if row[3] != BOTH} - {IMPLIED}))
+        self.harming = tuple(
+            sorted({place for row in rows if row[3] != ALLOWED for place in row[4]} - {IMPLIED})
+        )
 
 
 class Blend:

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 Pools = frozenset[int]
 """Node pools, by their index in the cluster."""
 
+Told = tuple[tuple["Row", ...], tuple["Row", ...], "tuple[Why, ...]"]
+"""What a ruling denies, what it leaves undecided, and why."""
+
 
 class Space:
     """The Pod addresses of some pools in one IP version; `atoms` are disjoint, each with its pools."""
@@ -69,7 +72,7 @@ class Piece:
 class Ruling:
     """The result for packets between two pieces, with the rules that its positions mean.
 
-    `told` is what readers are told of it, denied and undecided, with the reasons; None until it is asked for.
+    `told` is what readers are told of it; None until it is asked for.
     """
 
     __slots__ = ("result", "rules", "told")
@@ -77,7 +80,7 @@ class Ruling:
     def __init__(self, result: Result, rules: list[Compiled]) -> None:
         self.result = result
         self.rules = rules
-        self.told: tuple[tuple[Row, ...], tuple[Row, ...], tuple[Why, ...]] | None = None
+        self.told: Told | None = None
 
 
 class _SideMasks:
