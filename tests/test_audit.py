@@ -64,16 +64,14 @@ def test_several_processes_make_the_report_that_one_makes(
     monkeypatch.setattr(os, "fork", counted)
     monkeypatch.setattr(parallel, "pieces", in_three)
     # A process that fails would leave its work to this one, with the same result.
-    monkeypatch.setattr(parallel._Child, "succeeds", succeeds)
+    monkeypatch.setattr(parallel._Child, "succeeded", property(succeeded))
     assert report(inventory) == alone
     assert len(forked) == 2
     assert any(one.rule == "shadowed-for-pods" for one in alone.results)
 
 
-def succeeds(child: Any) -> bool:
-    _, status = os.waitpid(child._pid, 0)
-    child._ended = True
-    assert status == 0
+def succeeded(child: Any) -> bool:
+    assert child._status == 0
     return True
 
 

@@ -6,7 +6,7 @@ from bisect import bisect_right
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from auditor.engine.evaluate import RUNNING, fingerprint
+from auditor.engine.evaluate import RUNNING
 from auditor.engine.result import Comparison, Result, Unsettled, Verdict
 from auditor.model.names import canonical, last, project_of
 
@@ -283,10 +283,9 @@ def stopped(report: Report) -> frozenset[str]:
 
 
 def _absent(finding: Finding, rule: str, fate: Fate) -> Result:
-    identity = fingerprint(rule, finding.resource.name, finding.subject)
     return Result(
         rule, Verdict.FAIL, finding.severity, finding.resource, finding.subject, finding.message,
-        (), (fate.reason,), None, identity, None, "absent",
+        (), (fate.reason,), None, None, "absent",
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import json
 import marshal
 from dataclasses import dataclass, field
 from functools import lru_cache
+from itertools import groupby
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -28,13 +29,11 @@ if TYPE_CHECKING:
     from auditor.engine.load import CompiledCheck, CompiledRule, LoadedPack
     from auditor.engine.result import ResourceRef
     from auditor.engine.rule import Rule
-    from auditor.model.evidence import Json
+    from auditor.model.evidence import Json, Unknown
     from auditor.model.facts import ClusterFacts, NetworkFacts
 
 RUNNING: Final = frozenset(("RUNNING", "RECONCILING", "DEGRADED", ""))
 """The states in which a cluster is judged; an absent state counts as running, and so does an empty one."""
-
-FINGERPRINT: Final = "gke-auditor/finding/v1"
 
 _REMEMBERED: Final = 4_000
 # From version 3 on, marshal writes an object that is referred to twice differently from two equal ones.
@@ -100,7 +99,7 @@ class Judge:
         """
         results: list[Result] = []
         status = data.get("status") if data is not None else None
-        about = _about(ref, data, facts) if data is not None and facts is not None else None
+        about = _Subject(ref, data, facts) if data is not None and facts is not None else None
         for group in self._groups["cluster"]:
             if about is None:
                 results += group.all_undecided(ref, _NO_DATA)
@@ -118,7 +117,7 @@ class Judge:
         """The results of every network rule about one VPC network."""
         results: list[Result] = []
         for group in self._groups["network"]:
-            group.judge(_about(ref, {}, facts), results)
+            group.judge(_Subject(ref, {}, facts), results)
         return results
 
 
@@ -146,23 +145,12 @@ def _digest(rule: Rule, parameters: Mapping[str, Json]) -> str:
     return "sha256:" + hashlib.sha256(whole.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-def fingerprint(rule: str, resource: str, subject: str | None) -> str:
-    """The identity of a finding over time, 64 hexadecimal digits: of rule, full resource name and subject."""
-    text = f"{FINGERPRINT}\n{rule}\n{resource}\n{subject or ''}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
-def _about(ref: ResourceRef, raw: Mapping[str, Json], facts: ClusterFacts | NetworkFacts) -> _Subject:
-    return _Subject(ref, raw, facts, f"{ref.name}\n".encode("utf-8", "surrogatepass"))
-
-
 @dataclass(slots=True, eq=False)
 class _Subject:
-    # The resource that is judged; `hashed` is its part of a fingerprint.
+    # The resource that is judged.
     ref: ResourceRef
     raw: Mapping[str, Json]
     facts: ClusterFacts | NetworkFacts
-    hashed: bytes
 
 
 @dataclass(slots=True, eq=False)
@@ -221,10 +209,13 @@ class _Outline:
     message: str = ""
     severity: Severity | None = None
     failed: tuple[CompiledCheck, ...] = ()
-    missing: tuple[str, ...] = ()
+    missing: tuple[_Paths, ...] = ()
     loops: tuple[Loop, ...] = ()
     decided: tuple[_Decided, ...] = ()
 
+
+_Paths = tuple[str, tuple[str, ...]]
+"""A fact, or the cluster's data, and paths in it, which begin with its name."""
 
 _Decided = tuple["CompiledCheck", "Severity | None", "list[Any]"]
 """A check, how bad it is that it fails (None: it does not), or its answers about the elements of its list."""
@@ -244,7 +235,6 @@ class _Ready:
     loops: bool = field(init=False)
     sees_names: bool = field(init=False)
     evidence: Callable[[_Subject], tuple[Evidence, ...]] = field(init=False)
-    hashed: Any = field(init=False)
 
     def __post_init__(self) -> None:
         rule = self.compiled.rule
@@ -253,7 +243,6 @@ class _Ready:
         fix = rule.remediation
         self.advice = fix.text if fix.cost is None else f"{fix.text} {fix.cost}"
         self.projection = _Projection(self.compiled.expressions(), self.parameters)
-        self.hashed = hashlib.sha256(f"{FINGERPRINT}\n{rule.id}\n".encode())
         self.evidence = _evidence_of(rule, self.compiled.evidence)
         checks = self.compiled.checks
         self.loops = any(check.loop is not None for check in checks)
@@ -279,11 +268,6 @@ class _Ready:
         scope: _Scope | None = None,
     ) -> Result:
         # `scope` is given for a failure: it fills in the commands.
-        hashed = self.hashed.copy()
-        if subject is None:
-            hashed.update(about.hashed)
-        else:
-            hashed.update(about.hashed + subject.encode("utf-8", "surrogatepass"))
         remediation = None
         if scope is not None:
             commands = (
@@ -301,7 +285,6 @@ class _Ready:
             self.evidence(about),
             _same(reasons) if reasons else (),
             remediation,
-            hashed.hexdigest(),
         )
 
     def failed(self, check: CompiledCheck, *, lowered: bool) -> Severity:
@@ -312,8 +295,7 @@ class _Ready:
 
     def bare(self, ref: ResourceRef, verdict: Verdict, message: str, reasons: tuple[str, ...]) -> Result:
         # About a resource of which nothing is looked at: no evidence.
-        identity = fingerprint(self.id, ref.name, None)
-        return Result(self.id, verdict, self.severity, ref, None, message, (), reasons, None, identity)
+        return Result(self.id, verdict, self.severity, ref, None, message, (), reasons, None)
 
 
 class _Group:
@@ -351,7 +333,7 @@ class _Group:
                 message = " ".join([check.message.message(scope.value) for check in outline.failed])
                 results.append(rule.result(about, Verdict.FAIL, message, outline.severity, scope=scope))
             elif outline.missing:
-                reasons = tuple(dict.fromkeys(_all_missing(outline.missing, about)))
+                reasons = _all_missing(outline.missing, about)
                 results.append(rule.result(about, Verdict.UNKNOWN, outline.message, reasons=reasons))
             else:
                 results.append(rule.result(about, outline.verdict, outline.message))
@@ -469,7 +451,7 @@ def _outline(rule: _Ready, scope: _Scope) -> _Outline | None:
     missing = [_missing(expressions, scope) for expressions in lacking]
     if not missing or not all(missing):
         return None
-    paths = tuple(dict.fromkeys(path for found in missing for path in found))
+    paths = _by_root(dict.fromkeys(path for found in missing for path in found))
     return _Outline(Verdict.UNKNOWN, rule.undecided, None, (), paths, tuple(loops))
 
 
@@ -660,7 +642,7 @@ def _truth(expression: Expression, scope: _Scope) -> bool | None:
 def _reasons(expressions: Iterable[Expression], scope: _Scope, error: str = "") -> Iterator[str]:
     # Why the expressions have no value: the facts' own reasons for what is missing among what they read.
     missing = _missing(expressions, scope)
-    yield from _all_missing(missing, scope.about)
+    yield from _all_missing(_by_root(missing), scope.about)
     if not missing:
         for expression in expressions:
             try:
@@ -679,29 +661,43 @@ def _missing(expressions: Iterable[Expression], scope: _Scope) -> Iterable[str]:
     )
 
 
-def _all_missing(paths: Iterable[str], about: _Subject) -> Iterator[str]:
+def _by_root(paths: Iterable[str]) -> tuple[_Paths, ...]:
+    # Paths in their order, those together that follow each other and are of one fact, or of the cluster.
+    return tuple((root, tuple(run)) for root, run in groupby(paths, key=lambda path: path.partition(".")[0]))
+
+
+def _all_missing(paths: Iterable[_Paths], about: _Subject) -> tuple[str, ...]:
+    # Why there is nothing at the paths, each reason once.
+    found: dict[str, None] = {}
+    for root, of_root in paths:
+        unknowns = getattr(getattr(about.facts, root, None), "unknowns", ())
+        if unknowns:
+            found.update(dict.fromkeys(_unknown(unknowns, of_root)))
+        elif root == "cluster":
+            found.update((_not_stated(path.partition(".")[2], about), None) for path in of_root)
+        else:
+            found.update((f"`{path}` is not known.", None) for path in of_root)
+    return tuple(found)
+
+
+@lru_cache(maxsize=1 << 12)
+def _unknown(unknowns: tuple[Unknown, ...], paths: tuple[str, ...]) -> tuple[str, ...]:
+    # What a fact says of paths in it. Many resources lack the same.
+    found: dict[str, None] = {}
     for path in paths:
-        yield from _why_missing(path, about)
+        related = [one for one in unknowns if _related(one.path, path)]
+        found.update((f"{one.reason} — {one.hint}", None) for one in related or unknowns)
+    return tuple(found)
 
 
-def _why_missing(path: str, about: _Subject) -> Iterator[str]:
-    root, _, field_path = path.partition(".")
-    unknowns = getattr(getattr(about.facts, root, None), "unknowns", ())
-    related = [one for one in unknowns if _related(one.path, path)]
-    for unknown in related or unknowns:
-        yield f"{unknown.reason} — {unknown.hint}"
-    if unknowns:
-        return
-    planned = _deferred(about.raw, field_path) if root == "cluster" else None
+def _not_stated(path: str, about: _Subject) -> str:
+    planned = _deferred(about.raw, path)
     if planned is not None:
-        yield f"`{field_path}` is {planned} — {deferred.HINT}."
-    elif root == "cluster":
-        yield (
-            f"`{field_path}` is missing from the cluster's data, or is not in its proper form — "
-            "list or export the assets again with `--content-type=resource`."
-        )
-    else:
-        yield f"`{path}` is not known."
+        return f"`{path}` is {planned} — {deferred.HINT}."
+    return (
+        f"`{path}` is missing from the cluster's data, or is not in its proper form — "
+        "list or export the assets again with `--content-type=resource`."
+    )
 
 
 def _deferred(raw: Mapping[str, Json], path: str) -> str | None:

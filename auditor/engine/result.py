@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,6 +17,9 @@ if TYPE_CHECKING:
     from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts, Readiness
     from auditor.model.inventory import Gap
+
+
+FINGERPRINT: Final = "gke-auditor/finding/v1"
 
 
 class Verdict(StrEnum):
@@ -89,10 +93,20 @@ class Result:
     evidence: tuple[Evidence, ...]
     reasons: tuple[str, ...]
     remediation: Remediation | None
-    fingerprint: str
     waiver: Waiver | None = None
     baseline: str | None = None
     declarations: tuple[Declaration, ...] = ()
+
+    @property
+    def fingerprint(self) -> str:
+        """The identity of what it is about over time, see `fingerprint`; few reports tell more than a few."""
+        return fingerprint(self.rule, self.resource.name, self.subject)
+
+
+def fingerprint(rule: str, resource: str, subject: str | None) -> str:
+    """The identity of a finding over time, 64 hexadecimal digits: of rule, full resource name and subject."""
+    text = f"{FINGERPRINT}\n{rule}\n{resource}\n{subject or ''}"
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True)

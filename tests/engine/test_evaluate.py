@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 
 from auditor import bundled
 from auditor.engine import evaluate
-from auditor.engine.evaluate import Judge, fingerprint
+from auditor.engine.evaluate import Judge
 from auditor.engine.load import LoadedPack, load_pack
-from auditor.engine.result import Result, Severity, Verdict
+from auditor.engine.result import Result, Severity, Verdict, fingerprint
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import (
     ClusterFacts,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditor.engine.rule import Rule
 
 TODAY = date(2026, 11, 20)
-FAILURE = Result("my-rule", Verdict.FAIL, Severity.HIGH, REF, None, "m", (), (), None, "f")
+FAILURE = Result("my-rule", Verdict.FAIL, Severity.HIGH, REF, None, "m", (), (), None)
 
 
 @pytest.fixture

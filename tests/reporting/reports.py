@@ -174,11 +174,6 @@ def network_ref(name: str, project: str = HOST) -> ResourceRef:
     )
 
 
-def fingerprint(rule_id: str, resource: str, subject: str | None) -> str:
-    text = f"gke-auditor/finding/v1\n{rule_id}\n{resource}\n{subject or ''}"
-    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
-
-
 def result(
     rule_id: str,
     verdict: Verdict,
@@ -219,7 +214,6 @@ def result(
         evidence,
         reasons,
         remediation,
-        fingerprint(rule_id, resource.name, subject),
         waiver,
         baseline,
     )
@@ -940,7 +934,6 @@ def big(clusters: int) -> Report:
                     known.visibility.evidence if index % 2 else known.flow_logs.evidence,
                     (),
                     None,
-                    fingerprint(rule_id, ref.name, None),
                 )
             )
     return report(reports, results)
