@@ -522,7 +522,7 @@ class _Scope:
         solver = self._analyzer.solver
         leaving, entering = egress.view, ingress.view
         if leaving.uniform and entering.uniform:
-            self._met(family, solver.both_ways(leaving.ruling(0, 0).result, entering.ruling(0, 0).result))
+            self._met(family, solver.both_ways(leaving.only.result, entering.only.result))
             return
         from_pairs = _meeting(leaving.sources, entering.sources, sources)
         to_pairs = _meeting(leaving.destinations, entering.destinations, ingress.targets)
@@ -570,6 +570,11 @@ class _Scope:
         bound: tuple[int, int],
     ) -> None:
         """The same for two addresses of one block; `bound` are the verdicts that occur at all."""
+        if leaving.uniform and entering.uniform:
+            # A pool's addresses are in blocks that they share with themselves.
+            self._spend(1)
+            self._met(family, self._analyzer.solver.both_ways(leaving.only.result, entering.only.result))
+            return
         sources = _common(leaving.sources, entering.sources, members[0])
         targets = _common(leaving.destinations, entering.destinations, members[0])
         solver = self._analyzer.solver
@@ -587,7 +592,7 @@ class _Scope:
     def _boxes_anywhere(self, family: Family, part: Part) -> None:
         view = part.view
         if view.allowed:
-            self._note(view.ruling(0, 0))
+            self._note(view.only)
             return
         self._spend(len(view.source_masks) * len(view.destination_masks))
         by_mask = _grouped(view.sources), _grouped(view.destinations)
@@ -615,7 +620,7 @@ class _Scope:
     def _boxes_on_blocks(self, family: Family, shift: int, part: Part, members: list[int]) -> None:
         view = part.view
         if view.allowed:
-            self._note(view.ruling(0, 0))
+            self._note(view.only)
             return
         sources = [(p.low, p.high, p.mask) for p in view.sources if members[0] in p.pools]
         targets = [(p.low, p.high, p.mask) for p in view.destinations if members[0] in p.pools]

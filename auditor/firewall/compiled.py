@@ -52,14 +52,15 @@ _KUBELET_ALONE = (((10255, 10255),), (), (), (), (), ())
 class Side:
     """What one side of a rule says of an address: YES within `spans` (None: everywhere), else MAYBE or NO.
 
-    `low` and `high` bound `spans`.
+    `low` and `high` bound `spans`; `touches_all` says whether there is no address that it surely leaves out.
     """
 
-    __slots__ = ("high", "low", "maybe", "spans")
+    __slots__ = ("high", "low", "maybe", "spans", "touches_all")
 
     def __init__(self, spans: Spans | None, *, maybe: bool = False) -> None:
         self.spans = spans
         self.maybe = maybe
+        self.touches_all = spans is None or maybe
         self.low = spans[0][0] if spans else 0
         self.high = spans[-1][1] if spans else -1
 

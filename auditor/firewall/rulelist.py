@@ -32,9 +32,9 @@ _LINEAR = 5
 
 def touches(side: Side, spans: Spans) -> bool:
     """Whether a rule's side may match any address of `spans`."""
-    own = side.spans
-    if own is None or side.maybe:
+    if side.touches_all:
         return True
+    own = side.spans or ()
     if side.high < spans[0][0] or side.low > spans[-1][1]:
         return False
     if len(own) == 1 and len(spans) == 1:
@@ -56,10 +56,10 @@ class Nested:
 
     def __init__(self, sides: Sequence[Side]) -> None:
         by_span: dict[tuple[int, int], list[int]] = {}
-        self._unbound = [i for i, side in enumerate(sides) if side.spans is None or side.maybe]
+        self._unbound = [i for i, side in enumerate(sides) if side.touches_all]
         for position, side in enumerate(sides):
-            if side.spans is not None and not side.maybe:
-                for span in side.spans:
+            if not side.touches_all:
+                for span in side.spans or ():
                     by_span.setdefault(span, []).append(position)
         self._starts: list[int] = []
         self._ends: list[int] = []
@@ -94,10 +94,14 @@ class Nested:
 class Group:
     """Some rules of a list, and those among them that may match packets between two sets of addresses."""
 
-    __slots__ = ("_by_source", "_nested", "hits")
+    __slots__ = ("_by_source", "_everywhere", "_nested", "hits")
 
     def __init__(self, hits: list[Hit]) -> None:
         self.hits = hits
+        self._everywhere = all(
+            (rule.identity is not None or rule.source.touches_all) and rule.destination.touches_all
+            for _, rule, _ in hits
+        )
         self._nested: Nested | None = None
         self._by_source = True
 
@@ -107,6 +111,8 @@ class Group:
         A rule that names source nodes by identity counts as one that may match any source.
         """
         hits = self.hits
+        if self._everywhere:
+            return hits
         if len(hits) <= _LINEAR:
             return [
                 hit
@@ -127,7 +133,7 @@ class Group:
         everywhere = Side(None)
         sources = [everywhere if rule.identity is not None else rule.source for _, rule, _ in self.hits]
         destinations = [rule.destination for _, rule, _ in self.hits]
-        bound = [sum(s.spans is not None and not s.maybe for s in sides) for sides in (sources, destinations)]
+        bound = [sum(not side.touches_all for side in sides) for sides in (sources, destinations)]
         self._by_source = bound[0] >= bound[1]
         return Nested(sources if self._by_source else destinations)
 

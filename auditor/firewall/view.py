@@ -231,22 +231,24 @@ class View:
     ) -> bool:
         """Put in the rules of one step; whether no packet gets beyond it."""
         jumped = False
+        rules, codes = self.rules, self._codes
+        of_sources, of_destinations = masks
         for hit in hits:
-            rule, sure = hit[1], hit[2]
+            _, rule, sure = hit
             source, destination = rule.source, rule.destination
             perhaps = source.maybe or (rule.identity is not None and borne(rule.identity))
-            from_pieces = within(source, sources)
-            to_pieces = within(destination, destinations)
+            from_pieces = None if source.spans is None else within(source, sources)
+            to_pieces = None if destination.spans is None else within(destination, destinations)
             if (from_pieces == [] and not perhaps) or (to_pieces == [] and not destination.maybe):
                 continue
-            bit = 1 << len(self.rules)
-            masks[0].add(bit, from_pieces, perhaps=perhaps)
-            masks[1].add(bit, to_pieces, perhaps=destination.maybe)
+            bit = 1 << len(rules)
+            of_sources.add(bit, from_pieces, perhaps=perhaps)
+            of_destinations.add(bit, to_pieces, perhaps=destination.maybe)
             kind = rule.kind
             if rule.exkubelet is not None and rule.exkubelet == cluster_hash:
                 kind = BENIGN
-            self.rules.append(rule)
-            self._codes.append(code(rule, kind, sure=False))
+            rules.append(rule)
+            codes.append(code(rule, kind, sure=False))
             if sure:
                 self._sure |= bit
                 if rule.coverage.full:
@@ -265,7 +267,12 @@ class View:
     @property
     def allowed(self) -> bool:
         """Whether all packets meet the same rules, and are allowed."""
-        return self.uniform and self.ruling(0, 0).result.allowed
+        return self.uniform and self.only.result.allowed
+
+    @property
+    def only(self) -> Ruling:
+        """What becomes of all packets, where they meet the same rules."""
+        return self.ruling(0, 0)
 
     def ruling(self, source: int, destination: int) -> Ruling:
         """What becomes of packets from a piece with one mask to a piece with another."""
