@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from auditor import __version__, parallel
 from auditor.engine.result import ClusterReport, Report, ResourceRef, Verdict
 from auditor.engine.waivers import apply
-from auditor.facts import Deriver, readiness
+from auditor.facts import Deriver
 from auditor.model.facts import Readiness
 from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import last, project_of
@@ -31,6 +31,8 @@ _FEWEST = 1_000
 """For so many clusters a further process is worth its start."""
 
 _BATCH = 256
+
+_NO_DATA = Readiness("unknown", ("The inventory holds no data about this cluster.",))
 
 
 def audit(
@@ -138,9 +140,7 @@ def _cluster_report(cluster: Cluster, ref: ResourceRef, facts: ClusterFacts | No
         dataplane_v2=isinstance(network, dict) and network.get("datapathProvider") == "ADVANCED_DATAPATH",
         folder=folder,
         facts=facts,
-        readiness=readiness(facts, facts.traffic.same_node.analysis)
-        if facts
-        else Readiness("unknown", ("The inventory holds no data about this cluster.",)),
+        readiness=_NO_DATA if facts is None else facts.readiness.told,
     )
 
 

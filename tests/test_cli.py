@@ -15,6 +15,7 @@ import pytest
 from auditor import __version__
 from auditor.cli import FORMATS, cli
 from auditor.reporting import FORMATS as RENDERERS
+from tests.engine.builders import rule, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -298,6 +299,32 @@ def test_a_pack_of_ones_own_is_used_beside_the_one_shipped(
     done = run("scan", inventory, "--rules", "mine", "--output", "json=-")
     assert [one["verdict"] for one in done.results("description-missing")] == ["fail"]
     assert [one["verdict"] for one in done.results("intranode-visibility-disabled")] == ["pass"]
+
+
+def test_a_rule_of_ones_own_sees_the_readiness_that_the_report_tells(
+    run: Callable[..., Run], tmp_path: Path
+) -> None:
+    write(
+        tmp_path / "mine",
+        not_ready=rule("not-ready", "readiness.state in ['ready', 'working']"),
+        unsupported=rule("unsupported", "readiness.state != 'unsupported'"),
+    )
+    done = run("scan", "demo", "--rules", "mine", "--output", "json=-")
+    told = {one["name"]: one for one in json.loads(done.out)["clusters"]}
+    assert len({one["readiness"] for one in told.values()}) == 6
+    verdicts = {"ready": "pass", "working": "pass", "unknown": "unknown"}
+    for result in done.results("not-ready"):
+        cluster = told[result["resource"]["name"]]
+        if cluster["status"] == "PROVISIONING":
+            assert result["verdict"] == "not_applicable"
+            continue
+        assert result["verdict"] == verdicts.get(cluster["readiness"], "fail")
+        if result["verdict"] == "unknown" and cluster["short_name"] != "sandbox-ml":  # which has no data
+            # What is undecided about packets names its remedy after a semicolon.
+            reasons = {one.partition("; ")[0] for one in cluster["readiness_reasons"]}
+            assert reasons <= {one.partition(" — ")[0] for one in result["reasons"]}
+    failed = {one["resource"]["name"] for one in done.results("unsupported") if one["verdict"] == "fail"}
+    assert failed == {name for name, one in told.items() if one["readiness"] == "unsupported"}
 
 
 def test_a_wrong_example_fails_the_test_of_its_pack(run: Callable[..., Run], tmp_path: Path) -> None:

@@ -72,6 +72,34 @@ def test_an_example_whose_assets_are_none_is_refused(tmp_path: Path) -> None:
     assert outcome.problem.startswith("its organisation cannot be built")
 
 
+def test_examples_have_the_readiness_that_follows_from_what_they_state(tmp_path: Path) -> None:
+    stated = """\
+    examples:
+      pass:
+        - {name: working, kubernetes: []}
+        - name: ready
+          kubernetes: []
+          cluster: {networkConfig: {enableIntraNodeVisibility: null}}
+      fail:
+        - name: Windows
+          cluster: {nodePools: [{name: win, version: 1.33.5-gke.1, config: {imageType: WINDOWS_LTSC}}]}
+        - name: degraded
+          firewalls: [{name: no, priority: 1, direction: EGRESS, denied: [{IPProtocol: all}]}]
+        - name: blocked
+          firewalls: [{name: no, priority: 1, direction: EGRESS, denied: [{IPProtocol: all}]}]
+          cluster: {networkConfig: {enableIntraNodeVisibility: null}}
+      not_applicable:
+        - {name: not running, cluster: {status: PROVISIONING}}
+      unknown:
+        - {name: nobody asked, says: ip-masq-agent}
+        - {name: no firewall rules, kubernetes: [], firewalls: null, complete: false, says: firewall rules}
+    """
+    text = rule(expect="readiness.state in ['ready', 'working']", examples=stated)
+    outcomes = list(examples.run([load_pack(write(tmp_path / "p", my_rule=text))]))
+    assert [str(one) for one in outcomes if one.problem] == []
+    assert len(outcomes) == 8
+
+
 @pytest.mark.parametrize(
     ("value", "patch", "result"),
     [

@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 PACKAGE = "gke_auditor"
 
-NOT_EVIDENT = frozenset(("evidence", "unknowns"))
-"""Fields of facts that rules do not see: they say what the others rest on."""
+NOT_EVIDENT = frozenset(("evidence", "unknowns", "told"))
+"""Fields of facts that rules do not see: they say what the others rest on, or tell them to a reader."""
 
 ALWAYS_SENT = frozenset(
     (

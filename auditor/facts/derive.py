@@ -12,6 +12,7 @@ from auditor.facts import (
     network,
     node_classes,
     pods,
+    readiness,
     traffic,
     versions,
     visibility,
@@ -56,16 +57,20 @@ class Deriver:
         if cluster.entry.name not in self._seen:
             self._seen.add(cluster.entry.name)
             self._in_network.update({one.network for one in classes.classes or () if one.network is not None})
+        seen, running = visibility.derive(view), versions.derive(view)
+        masquerading, on_windows = masquerade.derive(view, ranges), windows.derive(view)
+        packets = traffic.derive(self.analyzer, ranges, classes, self._shadows)
         return ClusterFacts(
-            visibility=visibility.derive(view),
-            versions=versions.derive(view),
+            visibility=seen,
+            versions=running,
             pods=ranges,
             node_classes=classes,
-            masquerade=masquerade.derive(view, ranges),
+            masquerade=masquerading,
             flow_logs=flow_logs.derive(view),
             network=network.derive(view),
-            windows=windows.derive(view),
-            traffic=traffic.derive(self.analyzer, ranges, classes, self._shadows),
+            windows=on_windows,
+            traffic=packets,
+            readiness=readiness.derive(seen, running, on_windows, masquerading, packets),
         )
 
     def learned(self) -> Learned:

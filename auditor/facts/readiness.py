@@ -4,52 +4,76 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from auditor.model.facts import Readiness
+from auditor.model.facts import ClusterReadiness, Readiness
 from auditor.model.traffic import EVERYDAY
 from auditor.model.versions import parse_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
-    from auditor.model.evidence import Unknown
-    from auditor.model.facts import ClusterFacts
+    from auditor.model.evidence import Evidence, Unknown
+    from auditor.model.facts import Masquerade, PodTraffic, Versions, Visibility, WindowsPools
     from auditor.model.traffic import ScopeTraffic
+
+    _Fact = Visibility | Versions | WindowsPools | Masquerade | PodTraffic
 
 OLDEST = (1, 15, 0, 0)
 """Intra-node visibility exists from here on (GKE documentation, 'Set up intranode visibility')."""
 
+_WORKING = Readiness("working", ("Same-node Pod traffic reaches the VPC network, and nothing drops it.",))
+_READY = Readiness("ready", ("Nothing would drop same-node Pod traffic once the VPC network sees it.",))
 
-def readiness(facts: ClusterFacts, same_node: ScopeTraffic | None) -> Readiness:
-    """The state of the cluster and the sentences that explain it.
 
-    `same_node` is the firewall analysis of packets that stay on one node, None if there was none. What is
-    certain to break outweighs what is not known: `unsupported`; `degraded` where it is breaking now and
-    `blocked` where it would; `unknown` if anything that could make it so is not known; else `working` or
+def derive(
+    visibility: Visibility,
+    versions: Versions,
+    windows: WindowsPools,
+    masquerade: Masquerade,
+    traffic: PodTraffic,
+) -> ClusterReadiness:
+    """The state of the cluster and the sentences that explain it, from its other facts.
+
+    What is certain to break outweighs what is not known: `unsupported`; `degraded` where it is breaking now
+    and `blocked` where it would; `unknown` if anything that could make it so is not known; else `working` or
     `ready`. Denials that harm nobody and protocols that hardly anyone uses do not count.
     """
-    state = facts.visibility.state
-    unsupported = tuple(_unsupported(facts))
+    unsupported = tuple(_unsupported(versions, windows))
     if unsupported:
-        return Readiness("unsupported", unsupported)
-    broken = tuple(_broken(facts, same_node))
-    if broken and state is not None:
-        return Readiness("degraded" if state == "on" else "blocked", broken)
-    unknown = tuple(dict.fromkeys(_unknown(facts, same_node)))
-    if unknown:
-        return Readiness("unknown", (*unknown, *broken))
-    if state == "on":
-        return Readiness("working", ("Same-node Pod traffic reaches the VPC network, and nothing drops it.",))
-    return Readiness("ready", ("Nothing would drop same-node Pod traffic once the VPC network sees it.",))
+        return _known(Readiness("unsupported", unsupported), versions, windows)
+    same_node = traffic.same_node.analysis
+    broken = tuple(_broken(same_node, masquerade))
+    if broken and visibility.state is not None:
+        told = Readiness("degraded" if visibility.state == "on" else "blocked", broken)
+        return _known(told, visibility, masquerade, traffic)
+    every = (visibility, versions, windows, masquerade, traffic)
+    doubts = tuple(_doubts(visibility, versions, windows, masquerade))
+    reasons = [reason for path, unknowns in doubts for reason in _reasons(path, unknowns)]
+    unknowns = [one for _, found in doubts for one in found]
+    if same_node.everyday == "unknown":
+        reasons += same_node.reasons or ("Whether Pod traffic within a node is permitted cannot be told.",)
+        unknowns += traffic.unknowns
+    if reasons:
+        told = Readiness("unknown", (*dict.fromkeys(reasons), *broken))
+        return ClusterReadiness(None, None, told, _evidence(every), tuple(unknowns))
+    return _known(_WORKING if visibility.state == "on" else _READY, *every)
 
 
-def _unsupported(facts: ClusterFacts) -> Iterator[str]:
-    versions = facts.versions
+def _known(told: Readiness, *facts: _Fact) -> ClusterReadiness:
+    # `facts` are those that it rests on.
+    return ClusterReadiness(told.state, told.reasons, told, _evidence(facts))
+
+
+def _evidence(facts: tuple[_Fact, ...]) -> tuple[Evidence, ...]:
+    return tuple([one for fact in facts for one in fact.evidence])
+
+
+def _unsupported(versions: Versions, windows: WindowsPools) -> Iterator[str]:
     if _is_old(versions.control_plane):
         yield f"The control plane runs {versions.control_plane}, and the feature needs GKE 1.15."
     for pool in versions.pools or ():
         if _is_old(pool.version):
             yield f"Node pool {pool.name} runs {pool.version}, and the feature needs GKE 1.15."
-    for name in facts.windows.pools or ():
+    for name in windows.pools or ():
         yield f"Node pool {name} runs Windows Server."
 
 
@@ -58,8 +82,8 @@ def _is_old(version: str | None) -> bool:
     return parsed is not None and parsed < OLDEST
 
 
-def _broken(facts: ClusterFacts, same_node: ScopeTraffic | None) -> Iterator[str]:
-    if same_node is not None and same_node.everyday in ("denied", "partial"):
+def _broken(same_node: ScopeTraffic, masquerade: Masquerade) -> Iterator[str]:
+    if same_node.everyday in ("denied", "partial"):
         protocols: dict[str, list[str]] = {}
         for box in same_node.denied:
             if box.protocol in EVERYDAY and box.benign is None:
@@ -71,34 +95,32 @@ def _broken(facts: ClusterFacts, same_node: ScopeTraffic | None) -> Iterator[str
             yield "Pod traffic within a node is denied."
         for place, denied in protocols.items():
             yield f"Pod traffic within a node is denied on {place}: {', '.join(sorted(denied))}."
-    for one in facts.masquerade.uncovered or ():
+    for one in masquerade.uncovered or ():
         yield (
             f"Packets to {', '.join(one.parts)} of Pod range {one.range} ({one.origin}) are masqueraded:"
             " their source becomes the node."
         )
 
 
-def _unknown(facts: ClusterFacts, same_node: ScopeTraffic | None) -> Iterator[str]:
-    if facts.visibility.state is None:
-        yield from _reasons(facts.visibility.unknowns, "visibility.state")
-    versions = facts.versions
+def _doubts(
+    visibility: Visibility, versions: Versions, windows: WindowsPools, masquerade: Masquerade
+) -> Iterator[tuple[str, tuple[Unknown, ...]]]:
+    # What is not known, and the facts' own words for why.
+    if visibility.state is None:
+        path = "visibility.state"
+        yield path, tuple(one for one in visibility.unknowns if one.path.startswith(path))
     if (
         versions.control_plane is None
         or versions.pools is None
         or any(one.version is None for one in versions.pools)
     ):
-        yield from _reasons(versions.unknowns, "versions")
-    if facts.windows.pools is None:
-        yield from _reasons(facts.windows.unknowns, "windows")
-    if facts.masquerade.uncovered is None:
-        yield from _reasons(facts.masquerade.unknowns, "masquerade")
-    if same_node is None:
-        yield "The firewall rules were not analysed."
-    elif same_node.everyday == "unknown":
-        yield from same_node.reasons or ("Whether Pod traffic within a node is permitted cannot be told.",)
+        yield "versions", versions.unknowns
+    if windows.pools is None:
+        yield "windows", windows.unknowns
+    if masquerade.uncovered is None:
+        yield "masquerade", masquerade.unknowns
 
 
-def _reasons(unknowns: Iterable[Unknown], path: str) -> tuple[str, ...]:
-    """The reasons about a path, and at least one sentence."""
-    found = tuple(one.reason for one in unknowns if one.path.startswith(path))
-    return found or (f"`{path}` is not known.",)
+def _reasons(path: str, unknowns: tuple[Unknown, ...]) -> tuple[str, ...]:
+    # At least one sentence.
+    return tuple(one.reason for one in unknowns) or (f"`{path}` is not known.",)

@@ -269,6 +269,32 @@ class PodTraffic:
 
 
 @dataclass(frozen=True, slots=True)
+class Readiness:
+    """One word for a cluster, and why.
+
+    `state` is `unsupported`, `degraded`, `blocked`, `ready`, `working` or `unknown`.
+    """
+
+    state: str
+    reasons: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterReadiness:
+    """The readiness of a cluster, as rules ask for it.
+
+    `told` is the whole answer; `state` and `reasons` are its own, None where it says `unknown`, so that a
+    rule that reads them there is undecided. `evidence` and `unknowns` are those of the facts it rests on.
+    """
+
+    state: str | None
+    reasons: tuple[str, ...] | None
+    told: Readiness
+    evidence: tuple[Evidence, ...]
+    unknowns: tuple[Unknown, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class ClusterFacts:
     """Everything derived about one cluster, under the names that rules use."""
 
@@ -281,17 +307,7 @@ class ClusterFacts:
     network: ClusterNetwork
     windows: WindowsPools
     traffic: PodTraffic
-
-
-@dataclass(frozen=True, slots=True)
-class Readiness:
-    """One word for a cluster, and why.
-
-    `state` is `unsupported`, `degraded`, `blocked`, `ready`, `working` or `unknown`.
-    """
-
-    state: str
-    reasons: tuple[str, ...]
+    readiness: ClusterReadiness
 
 
 @dataclass(frozen=True, slots=True)

@@ -55,8 +55,11 @@ _LINE_LIMIT = 16_000
 
 _SENTENCES_PER_RULE = 64
 _SWITCH_RULE = "intranode-visibility-disabled"
-_PLAIN_FACTS = tuple(field.name for field in dataclasses.fields(ClusterFacts) if field.name != "traffic")
-"""The facts that the page has field by field; of the firewall analysis it has a digest (`_traffic`)."""
+_PLAIN_FACTS = tuple(
+    field.name for field in dataclasses.fields(ClusterFacts) if field.name not in ("traffic", "readiness")
+)
+"""The facts that the page has field by field; of the firewall analysis it has a digest (`_traffic`), and the
+readiness of a cluster is not among its facts there."""
 
 _READ_FACTS = attrgetter(*_PLAIN_FACTS)
 _REPAIR_NAME = re.compile(r"\ballow-pods-[a-z0-9-]*-([0-9a-f]{6})\b")

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from auditor.engine.load import LoadedPack, load_pack
 from auditor.engine.result import ResourceRef
+from auditor.facts import readiness
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import (
     ClusterFacts,
     ClusterNetwork,
+    ClusterReadiness,
     FlowLogs,
     Masquerade,
     NodeClasses,
@@ -19,6 +21,7 @@ from auditor.model.facts import (
     Pods,
     PodTraffic,
     PoolVersion,
+    Readiness,
     SubnetFlowLogs,
     Versions,
     Visibility,
@@ -76,7 +79,7 @@ ALLOWED = PodPackets(
 
 
 def facts(**changed: Any) -> ClusterFacts:
-    """A healthy cluster's facts; a fact that is None gets all its fields unknown."""
+    """A healthy cluster's facts with some changed, and the readiness that follows from them."""
     seen = (Evidence(NAME, "networkConfig.enableIntraNodeVisibility", True),)
     whole = ClusterFacts(
         visibility=Visibility("on", "field", "netd", seen),
@@ -99,8 +102,11 @@ def facts(**changed: Any) -> ClusterFacts:
         ),
         windows=WindowsPools((), seen),
         traffic=PodTraffic(ALLOWED, ALLOWED, seen),
+        readiness=ClusterReadiness(None, None, Readiness("unknown", ()), ()),
     )  # fmt: skip
-    return replace(whole, **changed)
+    whole = replace(whole, **changed)
+    found = readiness.derive(whole.visibility, whole.versions, whole.windows, whole.masquerade, whole.traffic)
+    return replace(whole, readiness=changed.get("readiness", found))
 
 
 def unknown_visibility() -> Visibility:

@@ -195,6 +195,71 @@ def test_where_a_rule_does_not_apply_it_says_why_and_where_that_is_unknown_so_is
     assert one(loaded, about=facts(visibility=off)).verdict is Verdict.FAIL
 
 
+NOT_LOOKED_AT = Masquerade(
+    None, None, None, (),
+    (Unknown("masquerade", "The ConfigMap was not read.", "ask kubectl"),),
+)  # fmt: skip
+WINDOWS = WindowsPools(("win",), (Evidence(NAME, "nodePools[0].config.imageType", "WINDOWS_LTSC"),))
+
+
+@pytest.mark.parametrize(
+    "expect",
+    [
+        "readiness.state in ['ready', 'working']",
+        "readiness.state != 'degraded'",
+        "readiness.state == 'unknown'",
+        "readiness.reasons.size() == 0",
+        "!readiness.reasons.exists(one, one.contains('dropped'))",
+        "readiness.reasons == ['']",
+    ],
+)
+def test_a_rule_that_reads_a_readiness_that_is_unknown_is_unknown_for_its_reasons(
+    tmp_path: Path, expect: str
+) -> None:
+    result = one(pack(tmp_path / "p", rule(expect=f'"{expect}"')), about=facts(masquerade=NOT_LOOKED_AT))
+    assert result.verdict is Verdict.UNKNOWN
+    assert result.reasons == ("The ConfigMap was not read. — ask kubectl",)
+
+
+def test_a_rule_about_readiness_passes_and_fails_by_its_word_and_shows_what_that_rests_on(
+    tmp_path: Path,
+) -> None:
+    text = rule(
+        checks=CHECKS.replace("Broken on", "It is {{readiness.state}}: {{readiness.reasons}}").format(
+            expect="readiness.state in ['ready', 'working']"
+        ),
+        passing="passing: ok\nevidence: [{path: readiness}]",
+    )
+    loaded = pack(tmp_path / "p", text)
+    assert one(loaded).verdict is Verdict.PASS
+    off = facts(visibility=replace(facts().visibility, state="off"))
+    assert one(loaded, about=off).verdict is Verdict.PASS
+    result = one(loaded, about=facts(windows=WINDOWS))
+    assert result.verdict is Verdict.FAIL
+    assert result.message.startswith("It is unsupported: Node pool win runs Windows Server.")
+    assert WINDOWS.evidence[0] in result.evidence
+
+
+def test_a_readiness_that_is_unknown_matters_only_where_it_decides(tmp_path: Path) -> None:
+    about = facts(masquerade=NOT_LOOKED_AT)
+    either = pack(tmp_path / "p", rule(expect="readiness.state == 'ready' || network.mtu == 1460"))
+    assert one(either, about=about).verdict is Verdict.PASS
+    both = pack(tmp_path / "p", rule(expect="readiness.state == 'ready' && network.mtu == 1500"))
+    assert one(both, about=about).verdict is Verdict.FAIL
+
+
+def test_why_a_readiness_is_unknown_is_no_element_of_its_reasons(tmp_path: Path) -> None:
+    each = """\
+    checks:
+      - {each: readiness.reasons, as: reason, subject: reason, expect: "false", message: "{reason}"}
+    """
+    loaded = pack(tmp_path / "p", rule(checks=each))
+    found = said(loaded, about=facts(masquerade=NOT_LOOKED_AT))
+    assert [(result.verdict, result.subject) for result in found] == [(Verdict.UNKNOWN, None)]
+    found = said(loaded, about=facts(windows=WINDOWS))
+    assert [result.subject for result in found] == ["Node pool win runs Windows Server."]
+
+
 POOLS = """\
 checks:
   - each: versions.pools

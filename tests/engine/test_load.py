@@ -184,6 +184,24 @@ def test_a_misspelt_field_in_a_message_has_its_place_in_the_message(tmp_path: Pa
             "did you mean `state`?",
         ),
         (
+            {"passing": "passing: ok\nevidence: [{path: readiness.states}]"},
+            "11:29",
+            "no field `states` in ClusterReadiness",
+            "did you mean `state`?",
+        ),
+        (
+            {"passing": "passing: ok\nevidence: [{path: readiness.told}]"},
+            "11:29",
+            "no field `told`",
+            "there are: reasons, state",
+        ),
+        (
+            {"applies_to": "applies_to: {kind: cluster, when: readyness.state == 'ready'}"},
+            "6:35",
+            "no variable or function `readyness`",
+            "did you mean `readiness`?",
+        ),
+        (
             {"passing": "passing: ok\nreferences: [{title: a, url: 'http://x'}]"},
             "11:30",
             "references[0].url",

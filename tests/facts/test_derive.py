@@ -9,7 +9,6 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from auditor.facts import readiness
 from tests.facts.organisation import NETWORK, data, facts, kubernetes, pool
 
 LEAVES: Any = st.one_of(
@@ -142,7 +141,9 @@ def test_no_value_anywhere_in_a_cluster_raises(place: tuple[Any, ...], other: An
     contents = put(put(FULL, ("autopilot", "enabled"), autopilot), place, other)
     found = facts(contents, evidence=kubernetes(*EVIDENCE, listed=("ConfigMap", "DaemonSet")))
     assert_explained(found)
-    assert readiness(found, None).reasons
+    readiness = found.readiness
+    assert readiness.told.reasons
+    assert (readiness.state is None) == (readiness.reasons is None) == bool(readiness.unknowns)
 
 
 @settings(max_examples=100, deadline=None)

@@ -8,12 +8,21 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from auditor.facts import readiness
-from auditor.model.facts import Masquerade, PoolVersion, Uncovered, Visibility, WindowsPools
+from auditor.model.evidence import Evidence, Unknown
+from auditor.model.facts import (
+    Masquerade,
+    PodTraffic,
+    PoolVersion,
+    Uncovered,
+    Versions,
+    Visibility,
+    WindowsPools,
+)
 from auditor.model.traffic import Box, Decider, ScopeTraffic
 from tests.facts.organisation import data, facts, kubernetes
 
 if TYPE_CHECKING:
-    from auditor.model.facts import ClusterFacts
+    from auditor.model.facts import ClusterFacts, ClusterReadiness
 
 ALLOWED = ScopeTraffic("allowed", {}, "allowed", "allowed", (), (), (), ())
 DENIER = Decider("//compute…", "deny-all-egress", 65000, "vpc", "deny")
@@ -42,6 +51,12 @@ def ordinary(state: str | None = "on", **changes: Any) -> ClusterFacts:
     return replace(found, **changes)
 
 
+def derived(facts: ClusterFacts, same_node: ScopeTraffic) -> ClusterReadiness:
+    """The readiness of a cluster within whose nodes the firewalls do this."""
+    traffic = replace(facts.traffic, same_node=replace(facts.traffic.same_node, analysis=same_node))
+    return readiness.derive(facts.visibility, facts.versions, facts.windows, facts.masquerade, traffic)
+
+
 UNCOVERED = Masquerade(
     None, None, (Uncovered("10.8.0.0/14", ("10.10.0.0/15",), "cluster default", ("a",)),), ()
 )
@@ -55,31 +70,30 @@ UNKNOWN_MASQUERADE = Masquerade(None, None, None, ())
         ({}, DENIED, "degraded", "blocked"),
         ({}, PARTIAL, "degraded", "blocked"),
         ({"masquerade": UNCOVERED}, ALLOWED, "degraded", "blocked"),
-        ({"masquerade": UNCOVERED}, None, "degraded", "blocked"),
+        ({"masquerade": UNCOVERED}, UNDECIDED, "degraded", "blocked"),
         ({"masquerade": UNKNOWN_MASQUERADE}, DENIED, "degraded", "blocked"),
         ({"masquerade": UNKNOWN_MASQUERADE}, ALLOWED, "unknown", "unknown"),
         ({}, UNDECIDED, "unknown", "unknown"),
-        ({}, None, "unknown", "unknown"),
         ({"windows": WindowsPools(None, ())}, ALLOWED, "unknown", "unknown"),
         ({"windows": WindowsPools(("win",), ())}, DENIED, "unsupported", "unsupported"),
-        ({"windows": WindowsPools(("win",), ())}, None, "unsupported", "unsupported"),
+        ({"windows": WindowsPools(("win",), ())}, UNDECIDED, "unsupported", "unsupported"),
         ({}, replace(ALLOWED, verdict="partial", rare="denied", denied=(box("sctp"),)), "working", "ready"),
         ({}, replace(ALLOWED, verdict="partial", denied=(box("tcp", "harmless"),)), "working", "ready"),
     ],
 )
 def test_what_is_certain_outweighs_what_is_not_known(
-    changes: dict[str, Any], traffic: ScopeTraffic | None, on: str, off: str
+    changes: dict[str, Any], traffic: ScopeTraffic, on: str, off: str
 ) -> None:
     for state, expected in (("on", on), ("off", off)):
-        found = readiness(ordinary(state, **changes), traffic)
+        found = derived(ordinary(state, **changes), traffic).told
         assert found.state == expected
         assert found.reasons
         assert all(reason.endswith(".") for reason in found.reasons)
 
 
-@pytest.mark.parametrize("traffic", [ALLOWED, DENIED, None])
-def test_unknown_visibility_is_unknown_whatever_else_is_wrong(traffic: ScopeTraffic | None) -> None:
-    found = readiness(ordinary(None), traffic)
+@pytest.mark.parametrize("traffic", [ALLOWED, DENIED, UNDECIDED])
+def test_unknown_visibility_is_unknown_whatever_else_is_wrong(traffic: ScopeTraffic) -> None:
+    found = derived(ordinary(None), traffic).told
     assert found.state == "unknown"
     assert any("denied" in reason for reason in found.reasons) == (traffic is DENIED)
 
@@ -98,16 +112,17 @@ def test_unknown_visibility_is_unknown_whatever_else_is_wrong(traffic: ScopeTraf
 def test_versions_below_1_15_are_unsupported(control_plane: str | None, pool: str | None, state: str) -> None:
     found = ordinary()
     versions = replace(found.versions, control_plane=control_plane, pools=(PoolVersion("a", pool),))
-    assert readiness(replace(found, versions=versions), ALLOWED).state == state
+    assert derived(replace(found, versions=versions), ALLOWED).told.state == state
 
 
 def test_unknown_pools_are_unknown() -> None:
     found = ordinary()
-    assert readiness(replace(found, versions=replace(found.versions, pools=None)), ALLOWED).state == "unknown"
+    found = replace(found, versions=replace(found.versions, pools=None))
+    assert derived(found, ALLOWED).told.state == "unknown"
 
 
 def test_the_reasons_name_the_rule_the_protocols_and_the_ranges() -> None:
-    found = readiness(ordinary(masquerade=UNCOVERED), DENIED)
+    found = derived(ordinary(masquerade=UNCOVERED), DENIED).told
     assert found.reasons == (
         "Pod traffic within a node is denied on egress by deny-all-egress: tcp, udp.",
         (
@@ -115,11 +130,62 @@ def test_the_reasons_name_the_rule_the_protocols_and_the_ranges() -> None:
             " their source becomes the node."
         ),
     )
-    assert readiness(ordinary(), UNDECIDED).reasons == ("An address group is not known.",)
+    assert derived(ordinary(), UNDECIDED).told.reasons == ("An address group is not known.",)
 
 
 def test_the_reasons_of_an_unknown_fact_are_given_once_each() -> None:
-    found = readiness(facts(data(nodePools=None)), None)
+    found = facts(data(nodePools=None)).readiness.told
     assert len(found.reasons) == len(set(found.reasons))
     assert "The node pools of the cluster are not in the inventory." in found.reasons
-    assert "The firewall rules were not analysed." in found.reasons
+
+
+@pytest.mark.parametrize("traffic", [ALLOWED, DENIED])
+def test_rules_see_the_state_and_the_reasons_that_reports_tell(traffic: ScopeTraffic) -> None:
+    found = derived(ordinary(), traffic)
+    assert (found.state, found.reasons) == (found.told.state, found.told.reasons)
+    assert found.unknowns == ()
+
+
+def test_what_is_unknown_is_absent_for_rules_and_says_why_and_what_would_settle_it() -> None:
+    why = Unknown("masquerade.uncovered", "The ConfigMap was not read.", "kubectl get configmaps")
+    group = Unknown("traffic", "An address group is not known.", "export it")
+    whole = ordinary(masquerade=replace(UNKNOWN_MASQUERADE, unknowns=(why,)))
+    found = derived(replace(whole, traffic=replace(whole.traffic, unknowns=(group,))), UNDECIDED)
+    assert (found.state, found.reasons, found.told.state) == (None, None, "unknown")
+    assert found.unknowns == (why, group)
+
+
+def test_what_leaves_open_another_fact_but_not_the_readiness_is_no_reason() -> None:
+    mechanism = Unknown("visibility.mechanism", "The data path cannot be read.", "export it again")
+    whole = ordinary()
+    found = replace(whole, visibility=replace(whole.visibility, unknowns=(mechanism,)))
+    assert derived(found, UNDECIDED).unknowns == whole.traffic.unknowns
+
+
+EVERY = "visibility versions windows masquerade traffic"
+
+
+@pytest.mark.parametrize(
+    ("windows", "same_node", "rests_on"),
+    [
+        ((), ALLOWED, EVERY),
+        (None, ALLOWED, EVERY),
+        (("win",), DENIED, "versions windows"),
+        ((), DENIED, "visibility masquerade traffic"),
+    ],
+)
+def test_its_evidence_is_that_of_the_facts_it_rests_on(
+    windows: tuple[str, ...] | None, same_node: ScopeTraffic, rests_on: str
+) -> None:
+    def seen(name: str) -> tuple[Evidence, ...]:
+        return (Evidence("//cluster", name, observed=True),)
+
+    packets = replace(ordinary().traffic.same_node, analysis=same_node)
+    found = readiness.derive(
+        Visibility("on", "field", "netd", seen("visibility")),
+        Versions("1.33.5-gke.100", (), seen("versions")),
+        WindowsPools(windows, seen("windows")),
+        Masquerade("default SNAT", (), (), seen("masquerade")),
+        PodTraffic(packets, packets, seen("traffic")),
+    )
+    assert [one.path for one in found.evidence] == rests_on.split()

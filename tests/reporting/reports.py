@@ -32,6 +32,7 @@ from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import (
     ClusterFacts,
     ClusterNetwork,
+    ClusterReadiness,
     FlowLogs,
     Masquerade,
     NodeClass,
@@ -520,6 +521,7 @@ def facts(
         network=ClusterNetwork(VPC, HOST, True, 1460, "AFTER_CLASSIC_FIREWALL", ()),
         windows=WindowsPools((), ()),
         traffic=traffic or allowed_traffic(),
+        readiness=ClusterReadiness("ready", (), Readiness("ready", ()), ()),
     )
 
 
