@@ -151,7 +151,7 @@ def _fork(work: Callable[[int], Iterable[T]], number: int) -> _Child | None:
 
 
 class _Pickler(pickle.Pickler):
-    """Pickles a dataclass as a call with its fields, which is fast also where it is frozen."""
+    """Pickles dataclasses and named tuples as calls with their fields, faster than pickle does by itself."""
 
     _getters: ClassVar[dict[type, Callable[[Any], tuple[Any, ...]] | None]] = {}
 
@@ -164,6 +164,8 @@ class _Pickler(pickle.Pickler):
 
 
 def _fields_of(kind: type) -> Callable[[Any], tuple[Any, ...]] | None:
+    if issubclass(kind, tuple) and hasattr(kind, "_fields"):
+        return tuple
     if not is_dataclass(kind) or any(not one.init or one.kw_only for one in fields(kind)):
         return None
     names = [one.name for one in fields(kind)]

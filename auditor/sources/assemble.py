@@ -757,13 +757,11 @@ class _Assembly:
     def _inventory_digest(
         self, tables: Mapping[str, Mapping[str, Record]], answers: list[tuple[str, bytes]]
     ) -> str:
-        pairs = [(record.name, record.digest) for table in tables.values() for record in table.values()]
-        pairs += answers
-        pairs.sort()
-        total = hashlib.sha256()
-        for _, digest in pairs:
-            total.update(digest)
-        return f"sha256:{total.hexdigest()}"
+        # A record's digest is of its name too, an answer's is not.
+        digests = [record.digest for table in tables.values() for record in table.values()]
+        digests += [hashlib.sha256(name.encode() + digest).digest() for name, digest in answers]
+        digests.sort()
+        return f"sha256:{hashlib.sha256(b''.join(digests)).hexdigest()}"
 
 
 def _sorted(table: Mapping[str, Record]) -> list[tuple[str, Record]]:

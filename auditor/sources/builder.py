@@ -168,7 +168,7 @@ class Builder:
     def shares(self) -> Iterator[dict[str, Any]]:
         """Everything that was taken in, for `absorb` of another builder; nothing of it stays here.
 
-        What went to the spool is not part of it.
+        What went to the spool is not part of it, and stays.
         """
         for kind, table in self.tables.items():
             items = list(table.items())
@@ -176,11 +176,20 @@ class Builder:
             while items:
                 yield {"tables": {kind: items[:_SHARE]}}
                 del items[:_SHARE]
-        yield {name: getattr(self, name) for name in self.__slots__ if name not in ("spool", "tables")}
+        others = [name for name in self.__slots__ if name not in ("spool", "tables")]
+        yield {name: getattr(self, name) for name in others}
+        nothing = Builder(spool=self.spool)
+        for name in others:
+            setattr(self, name, getattr(nothing, name))
 
     def absorb(self, share: dict[str, Any]) -> None:
         """Take in what another builder has taken in; its input came after that of this one."""
         for kind, items in share.pop("tables", {}).items():
+            table = self.tables[kind]
+            records = dict(items)
+            if table.keys().isdisjoint(records):
+                table.update(records)
+                continue
             for key, record in items:
                 for one in record if record.__class__ is list else (record,):
                     self._put(kind, key, one)

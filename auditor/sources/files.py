@@ -329,16 +329,21 @@ def parts(file: Input, bounds: Sequence[int]) -> list[Part]:
     return [Part(start, end, before) for (start, before), end in zip(starts, ends, strict=True)]
 
 
-def read_part(file: Input, part: Part, sink: Sink, progress: Callable[[int], None] | None = None) -> None:
-    """Hand the values of some lines of a file to `sink`. Raises `SourceError` like `read`."""
+def read_part(
+    file: Input, part: Part, sink: Sink, progress: Callable[[int], None] | None = None
+) -> Iterator[None]:
+    """Hand the values of some lines of a file to `sink`, with a pause about once a megabyte.
+
+    Raises `SourceError` like `read`.
+    """
     try:
         with open(cast("str", file.path), "rb", 0) as raw:  # noqa: PTH123
             raw.seek(part.start)
             counted = _Counted(raw, part.end - part.start)
-            stream = io.BufferedReader(counted, WINDOW)
-            _lines(
-                file.label, stream, sink, lambda: progress(counted.count) if progress else None, part.before
-            )
+            for _ in _lines(file.label, io.BufferedReader(counted, WINDOW), sink, part.before):
+                if progress is not None:
+                    progress(counted.count)
+                yield
     except OSError as error:
         raise _cannot_open(file.label, error) from error
 
@@ -408,13 +413,15 @@ def _lines_or_documents(
             continue
         number += 1
         _take_line(number, line, sink)
-    _lines(label, stream, sink, tick, number)
+    for _ in _lines(label, stream, sink, number):
+        tick()
 
 
-def _lines(
-    label: str, stream: io.BufferedReader[Any], sink: Sink, tick: Callable[[], None], number: int
-) -> None:
-    """The values of the lines that are left in the stream, `number` lines after the first of the file."""
+def _lines(label: str, stream: io.BufferedReader[Any], sink: Sink, number: int) -> Iterator[None]:
+    """Hand over the values of the lines that are left in the stream, with a pause about once a megabyte.
+
+    `number` lines of the file came before.
+    """
     loads = orjson.loads
     take = sink.line
     since = 0
@@ -424,7 +431,7 @@ def _lines(
         if since > WINDOW:
             if len(line) == LONGEST:
                 raise _too_long(f"{label}:{number}")
-            tick()
+            yield
             since = 0
         try:
             value = loads(line)
@@ -432,7 +439,7 @@ def _lines(
             _take_line(number, line, sink)
         else:
             take(number, value, line)
-    tick()
+    yield
 
 
 def _line(label: str, stream: io.BufferedReader[Any], number: int) -> bytes:

@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 FEWEST = 32 << 20
 """For so many bytes a further process is worth its start."""
 
+STRETCH = 16
+"""After about so many megabytes a process hands over what it has found."""
+
 
 def read(
     file: files.Input, recogniser: Recogniser, progress: Callable[[int], None] | None = None
@@ -38,7 +41,10 @@ def read(
         if number:
             own.restart()
         part = Recogniser(file.label, Builder(spool=own), recogniser.strict, part=True)
-        files.read_part(file, parts[number], part, None if number else progress)
+        pauses = files.read_part(file, parts[number], part, None if number else progress)
+        for count, _ in enumerate(pauses, 1):
+            if count % STRETCH == 0:
+                yield from part.builder.shares()
         yield from part.builder.shares()
         yield {"seen": part.seen(), "written": own.flush() if number else None, "number": number}
 

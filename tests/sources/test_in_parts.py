@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from auditor import parallel
 from auditor.errors import SourceError
-from auditor.sources import in_parts, load
+from auditor.sources import files, in_parts, load
 from auditor.sources.snapshot import Header, write
 from benchmarks.generate import Shape, _Organisation
 
@@ -45,6 +45,8 @@ ODD = (
 @pytest.fixture(autouse=True)
 def three_processes(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_cores", lambda: 3)
+    monkeypatch.setattr(in_parts, "STRETCH", 2)
+    monkeypatch.setattr(files, "WINDOW", 1_000)
 
 
 def content(inventory: AssetInventory) -> dict[str, Any]:
