@@ -25,12 +25,20 @@ _MOST = 4
 _LENGTH = 8
 _PAUSE = 0.002
 """Seconds between two looks at what a process has written."""
+_HANDING_OVER, _TAKING_IN = 0.17, 0.10
+"""What it takes to hand a piece's items over, and to take them in here, against the work on it (measured)."""
 
 
 def pieces(items: Sequence[T], at_least: int) -> list[Sequence[T]]:
-    """The items in order, cut into one piece for each process; none has fewer than `at_least` of them."""
+    """The items in order, cut into one piece for each process, which has about `at_least` of them.
+
+    The first is for this process, which hands nothing over but takes in what the others do: all shall be done
+    at the same time.
+    """
     count = max(1, min(_cores(), _MOST, len(items) // at_least))
-    bounds = [len(items) * number // count for number in range(count + 1)]
+    first = (1 + _HANDING_OVER - _TAKING_IN * (count - 1)) if count > 1 else 1
+    ends = [first + number for number in range(count)]
+    bounds = [0, *(round(len(items) * end / ends[-1]) for end in ends)]
     return [items[low:high] for low, high in pairwise(bounds)]
 
 

@@ -135,9 +135,20 @@ def test_no_process_outlives_an_interruption(tmp_path: Path, error: type[BaseExc
         os.kill(int(told.read_text()), 0)
 
 
+def test_this_process_does_more_where_it_takes_little_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    for cores in (2, 3, 4):
+        monkeypatch.setattr(parallel, "_cores", lambda cores=cores: cores)
+        first, *others = [len(piece) for piece in parallel.pieces(range(1_000_000), 1)]
+        here = first + parallel._TAKING_IN * sum(others)
+        assert here == pytest.approx(others[0] * (1 + parallel._HANDING_OVER), rel=1e-4)
+
+
 def test_pieces_are_as_many_as_there_are_cores_and_enough_items(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parallel, "_cores", lambda: 3)
-    assert parallel.pieces(range(10), 3) == [range(3), range(3, 6), range(6, 10)]
+    assert parallel.pieces(range(9), 3) == [range(3), range(3, 6), range(6, 9)]
+    pieces = parallel.pieces(range(1_000_000), 3)
+    assert [*pieces[0], *pieces[1], *pieces[2]] == [*range(1_000_000)]
+    assert len(pieces[1]) == pytest.approx(len(pieces[2]), abs=1)
     assert parallel.pieces(range(5), 3) == [range(5)]
     assert parallel.pieces([], 3) == [[]]
     monkeypatch.setattr(parallel, "_cores", lambda: 1)
