@@ -40,6 +40,7 @@ from auditor.model.traffic import (
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from auditor.firewall.chain import Chain
     from auditor.firewall.compiled import Compiled, Identity, Why
     from auditor.firewall.decide import Result
     from auditor.firewall.decide import Row as ResultRow
@@ -156,6 +157,7 @@ class Part:
         direction: Direction,
         network: str | None,
         hits: dict[int, list[Hit]],
+        view: View,
         make: Callable[..., View],
         sources: Pools,
         targets: Pools,
@@ -163,8 +165,8 @@ class Part:
         self.direction: Direction = direction
         self.network = network
         self.hits = hits
+        self.view = view
         self._make = make
-        self.view = make()
         self.sources = sources
         self.targets = targets
 
@@ -182,6 +184,7 @@ class Analyzer:
         self._protocols: dict[tuple[int, int], dict[str, TrafficVerdict]] = {}
         self._verdicts: dict[tuple[int, ...], _Verdicts] = {}
         self._deciders: dict[int, tuple[Compiled, Decider]] = {}
+        self._views: dict[tuple[int, Direction, Family], View] = {}
         self._told: dict[tuple[object, ...], tuple[Sequence[Compiled], Told]] = {}
 
     def traffic(
@@ -270,8 +273,30 @@ class Analyzer:
                         cluster_hash=node.cluster_hash,
                         borne=partial(_borne, cluster.classes[min(sources)]),
                     )
-                    parts.append(Part(direction, node.network, hits, make, sources, destinations))
+                    view = self._view(
+                        chain, hits, direction, family, make, space(sources), space(destinations)
+                    )
+                    parts.append(Part(direction, node.network, hits, view, make, sources, destinations))
         return parts
+
+    def _view(
+        self,
+        chain: Chain,
+        hits: dict[int, list[Hit]],
+        direction: Direction,
+        family: Family,
+        make: Callable[[], View],
+        sources: Space,
+        destinations: Space,
+    ) -> View:
+        """A view of the hits; where they treat all clusters alike, its rulings are those of all."""
+        if hits is not chain.alike(direction, family):
+            return make()
+        key = (id(chain), direction, family)
+        known = self._views.get(key)
+        if known is None:
+            known = self._views[key] = make()
+        return known.over(sources, destinations)
 
     def _kinds(
         self, cluster: ClusterPods, pools: Sequence[int], direction: Direction, family: Family, spans: Spans
@@ -287,8 +312,14 @@ class Analyzer:
                 members.append(index)
                 continue
             chain = self.chains.chain(node.network, node.region)
-            common, targeted = chain.active(direction, family)
             key = [id(chain)]
+            alike = chain.alike(direction, family)
+            if alike is not None:
+                entry = found.setdefault(tuple(key), ([], alike))
+                entry[0].append(index)
+                seen[id(node)] = entry[0]
+                continue
+            common, targeted = chain.active(direction, family)
             near: list[tuple[int, list[Hit]]] = []
             for step, rules in targeted:
                 for group in rules.groups(node):
@@ -298,8 +329,7 @@ class Analyzer:
                     if hits:
                         near.append((step, hits))
                         key.append(id(hits))
-            entry = found.get(tuple(key))
-            if entry is None:
+            if tuple(key) not in found:
                 by_step: dict[int, list[Hit]] = {}
                 for step, group in common:
                     hits = group.touching(spans, spans)
@@ -307,7 +337,8 @@ class Analyzer:
                         by_step[step] = hits
                 for step, hits in near:
                     by_step[step] = sorted(by_step[step] + hits, key=_PLACE) if step in by_step else hits
-                entry = found[tuple(key)] = ([], by_step)
+                found[tuple(key)] = ([], by_step)
+            entry = found[tuple(key)]
             entry[0].append(index)
             seen[id(node)] = entry[0]
         return [(frozenset(members), hits) for members, hits in found.values()]

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from auditor.firewall.compiled import Why
-    from auditor.firewall.rulelist import Group
+    from auditor.firewall.rulelist import Group, Hit
     from auditor.model.addresses import Family
     from auditor.model.inventory import Gap, Inventory
     from auditor.model.network import AddressGroup, Direction, FirewallPolicy, FirewallRule, PolicyKind
@@ -73,7 +73,7 @@ class Chain:
     default one first. `fixed` is how many steps come first in every order, `unknown_order` why there are two.
     """
 
-    __slots__ = ("_active", "_rules", "fixed", "orders", "steps", "unknown_order")
+    __slots__ = ("_active", "_alike", "_rules", "fixed", "orders", "steps", "unknown_order")
 
     def __init__(
         self, steps: list[Step], orders: tuple[tuple[int, ...], ...], fixed: int, unknown_order: Why | None
@@ -84,6 +84,7 @@ class Chain:
         self.unknown_order = unknown_order
         self._rules: dict[tuple[Direction, Family], list[RuleList]] = {}
         self._active: dict[tuple[Direction, Family], tuple[list[_Common], list[_Targeted]]] = {}
+        self._alike: dict[tuple[Direction, Family], dict[int, list[Hit]] | None] = {}
 
     @property
     def vpc_first(self) -> bool:
@@ -109,6 +110,15 @@ class Chain:
                 [(i, each) for i, each in rules if each.targeted],
             )
         return found
+
+    def alike(self, direction: Direction, family: Family) -> dict[int, list[Hit]] | None:
+        """The rules of each step, if they make no difference between nodes and addresses; else None."""
+        key = (direction, family)
+        if key not in self._alike:
+            common, targeted = self.active(direction, family)
+            every = not targeted and all(group.alike for _, group in common)
+            self._alike[key] = {step: group.hits for step, group in common} if every else None
+        return self._alike[key]
 
 
 class _References:

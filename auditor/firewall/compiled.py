@@ -52,15 +52,17 @@ _KUBELET_ALONE = (((10255, 10255),), (), (), (), (), ())
 class Side:
     """What one side of a rule says of an address: YES within `spans` (None: everywhere), else MAYBE or NO.
 
-    `low` and `high` bound `spans`; `touches_all` says whether there is no address that it surely leaves out.
+    `low` and `high` bound `spans`. `touches_all` says whether there is no address that it surely leaves out,
+    `of_all` whether it says the same of every address.
     """
 
-    __slots__ = ("high", "low", "maybe", "spans", "touches_all")
+    __slots__ = ("high", "low", "maybe", "of_all", "spans", "touches_all")
 
     def __init__(self, spans: Spans | None, *, maybe: bool = False) -> None:
         self.spans = spans
         self.maybe = maybe
         self.touches_all = spans is None or maybe
+        self.of_all = spans is None or not spans
         self.low = spans[0][0] if spans else 0
         self.high = spans[-1][1] if spans else -1
 

@@ -92,14 +92,24 @@ class Nested:
 
 
 class Group:
-    """Some rules of a list, and those among them that may match packets between two sets of addresses."""
+    """Some rules of a list, and those among them that may match packets between two sets of addresses.
 
-    __slots__ = ("_by_source", "_everywhere", "_nested", "hits")
+    `alike` says whether the rules make no difference between addresses, or between clusters.
+    """
+
+    __slots__ = ("_by_source", "_everywhere", "_nested", "alike", "hits")
 
     def __init__(self, hits: list[Hit]) -> None:
         self.hits = hits
         self._everywhere = all(
             (rule.identity is not None or rule.source.touches_all) and rule.destination.touches_all
+            for _, rule, _ in hits
+        )
+        self.alike = self._everywhere and all(
+            rule.identity is None
+            and rule.exkubelet is None
+            and rule.source.of_all
+            and rule.destination.of_all
             for _, rule, _ in hits
         )
         self._nested: Nested | None = None

@@ -259,6 +259,15 @@ class View:
             jumped = jumped or kind == GOTO
         return False
 
+    def over(self, sources: Space, destinations: Space) -> View:
+        """The same rules, none of which makes a difference between addresses, for other addresses."""
+        found = View.__new__(View)
+        for name in _OF_RULES:
+            setattr(found, name, getattr(self, name))
+        found.sources = [Piece(low, high, pools, 0) for low, high, pools in sources.atoms]
+        found.destinations = [Piece(low, high, pools, 0) for low, high, pools in destinations.atoms]
+        return found
+
     @property
     def uniform(self) -> bool:
         """Whether all packets meet the same rules."""
@@ -321,6 +330,9 @@ class View:
                     break
             if jumped:
                 codes.append(BOUNDARY)
+
+
+_OF_RULES = tuple(name for name in View.__slots__ if name not in ("destinations", "sources"))
 
 
 def within(side: Side, spans: Spans) -> list[Span] | None:
