@@ -31,7 +31,7 @@ from tests.firewall.comparison import (
     pods_of,
 )
 
-BATCHES = [range(start, start + 25) for start in range(0, 250, 25)]
+BATCHES = [range(start, start + 25) for start in range(0, 200, 25)]
 
 
 def told_by_seed(seeds: range) -> str:
