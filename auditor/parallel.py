@@ -25,7 +25,7 @@ _MOST = 4
 _LENGTH = 8
 _PAUSE = 0.002
 """Seconds between two looks at what a process has written."""
-_HANDING_OVER, _TAKING_IN = 0.17, 0.10
+_HANDING_OVER, _TAKING_IN = 0.22, 0.10
 """What it takes to hand a piece's items over, and to take them in here, against the work on it (measured)."""
 
 
