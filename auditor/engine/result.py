@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Final
+
+from auditor.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -55,7 +57,7 @@ _RANK = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ResourceRef:
     """The resource a result is about: full name as the inventory has it, asset type, project, location."""
 
@@ -65,7 +67,7 @@ class ResourceRef:
     location: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Remediation:
     """What mends a failure: a text, and shell commands ready to paste (names filled in and quoted)."""
 
@@ -73,7 +75,7 @@ class Remediation:
     commands: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Result:
     """One rule on one resource.
 
@@ -109,7 +111,7 @@ def fingerprint(rule: str, resource: str, subject: str | None) -> str:
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unsettled:
     """A finding of the baseline that this scan neither found again nor saw mended.
 
@@ -128,7 +130,7 @@ class Unsettled:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Comparison:
     """What a report was compared with, and what `Result.baseline` cannot say.
 
@@ -153,7 +155,7 @@ class Comparison:
     rules_changed: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Point:
     """One recorded scan of a history, for a trend over time.
 
@@ -177,7 +179,7 @@ class Point:
     unsettled: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterReport:
     """A cluster as the report shows it: what it is, its facts, its readiness.
 
@@ -195,7 +197,7 @@ class ClusterReport:
     declarations: tuple[Declaration, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WaiverNote:
     """Something to say about a waiver: it is `expired`, `malformed` or `unused`."""
 
@@ -204,7 +206,7 @@ class WaiverNote:
     waiver: Waiver | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Report:
     """Every result of an audit, and the header that says what was read, with what, and when.
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
 from functools import lru_cache
 from socket import AF_INET, AF_INET6, inet_ntop, inet_pton
 from typing import TYPE_CHECKING, Literal
+
+from auditor.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -19,7 +20,7 @@ Interval = tuple[int, int]
 _BITS: dict[Family, int] = {4: 32, 6: 128}
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cidr:
     """A CIDR range: first and last address as integers.
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from auditor.model.record import record
 
 Certainty = Literal["state", "configuration", "candidate", "plan"]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Declaration:
     """One place that declares an asset, or may.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from auditor.model.record import record
 
 Json = None | bool | int | float | str | list["Json"] | dict[str, "Json"]
 """A value as `orjson.loads` returns it."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Evidence:
     """One observed value: the asset (full resource name) it was read from, its path there, and the value.
 
@@ -21,7 +21,7 @@ class Evidence:
     expected: Json = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Unknown:
     """Why part of a fact could not be decided.
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from auditor.model.record import record
 
 ANY = "*"
 """In `Extent.unread`: some place that is not known."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Extent:
     """Where every asset of one type was read.
 

@@ -7,8 +7,9 @@ decided.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
+
+from auditor.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from auditor.model.traffic import Repair, ScopeTraffic, TrafficVerdict
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Visibility:
     """Effective intra-node visibility.
 
@@ -33,7 +34,7 @@ class Visibility:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolVersion:
     """The GKE version of one node pool, as the API spells it; None where it cannot be parsed or is absent."""
 
@@ -41,7 +42,7 @@ class PoolVersion:
     version: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Versions:
     """The GKE versions of the control plane and of every node pool (None: pools are not in the inventory)."""
 
@@ -51,7 +52,7 @@ class Versions:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class WindowsPools:
     """The node pools that run Windows Server, by name.
 
@@ -63,7 +64,7 @@ class WindowsPools:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PodRange:
     """One range that Pods of this cluster draw their addresses from.
 
@@ -79,7 +80,7 @@ class PodRange:
     in_use: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnresolvedRange:
     """A Pod range known by name alone: the Subnetwork that defines it is not in the inventory."""
 
@@ -89,7 +90,7 @@ class UnresolvedRange:
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PoolPods:
     """The Pod addresses of one node pool.
 
@@ -105,7 +106,7 @@ class PoolPods:
     resolved: bool
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Pods:
     """Every Pod range of the cluster with its origin, and the pools that draw from them."""
 
@@ -116,7 +117,7 @@ class Pods:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeClass:
     """What the firewall sees of the nodes of some pools: one distinct target identity.
 
@@ -136,7 +137,7 @@ class NodeClass:
     secure_tags: tuple[str, ...] | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NodeClasses:
     """The distinct firewall target identities of the nodes (None: pools are not in the inventory)."""
 
@@ -145,7 +146,7 @@ class NodeClasses:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Uncovered:
     """The part of one Pod range outside the non-masquerade set, as CIDRs, and the pools that use it."""
 
@@ -155,7 +156,7 @@ class Uncovered:
     pools: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Masquerade:
     """Source NAT of Pod packets: the evidence, the non-masquerade set, the Pod ranges it leaves uncovered.
 
@@ -172,7 +173,7 @@ class Masquerade:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SubnetFlowLogs:
     """VPC Flow Logs of one node subnetwork, as its own configuration states them.
 
@@ -192,7 +193,7 @@ class SubnetFlowLogs:
     filter: str | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlowLogs:
     """VPC Flow Logs on the cluster's node subnetworks; `subnets` is None if those are not known."""
 
@@ -201,7 +202,7 @@ class FlowLogs:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterNetwork:
     """The VPC network of the nodes: canonical reference, owning project, MTU in bytes; None is unknown.
 
@@ -218,7 +219,7 @@ class ClusterNetwork:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class UnloggedRule:
     """A VPC or policy rule that decides packets and logs nothing.
 
@@ -232,7 +233,7 @@ class UnloggedRule:
     command: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PodPackets:
     """What the firewall does to packets between Pods in one scope, as rules ask for it.
 
@@ -258,7 +259,7 @@ class PodPackets:
     by_protocol: Mapping[str, str] | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PodTraffic:
     """The firewall analysis: packets between Pods on one node, and between any two nodes of the cluster."""
 
@@ -268,7 +269,7 @@ class PodTraffic:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Readiness:
     """One word for a cluster, and why.
 
@@ -279,7 +280,7 @@ class Readiness:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterReadiness:
     """The readiness of a cluster, as rules ask for it.
 
@@ -294,7 +295,7 @@ class ClusterReadiness:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterFacts:
     """Everything derived about one cluster, under the names that rules use."""
 
@@ -310,7 +311,7 @@ class ClusterFacts:
     readiness: ClusterReadiness
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class StaleRule:
     """A firewall rule made by GKE for a cluster that the inventory does not hold."""
 
@@ -320,7 +321,7 @@ class StaleRule:
     cluster_hash: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class GkeRules:
     """The firewall rules of one network that GKE made.
 
@@ -334,7 +335,7 @@ class GkeRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ShadowedRule:
     """A firewall rule that matches Pod packets and decides none; `by` names the rules that decide them."""
 
@@ -344,7 +345,7 @@ class ShadowedRule:
     by: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PodRules:
     """The firewall rules of one network as far as they concern packets between Pods.
 
@@ -359,7 +360,7 @@ class PodRules:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class NetworkFacts:
     """Everything derived about one VPC network, under the names that rules use."""
 

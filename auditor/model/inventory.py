@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
+
+from auditor.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -36,7 +37,7 @@ POD = "k8s.io/Pod"
 EGRESS_NAT_POLICY = "networking.gke.io/EgressNATPolicy"
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Gap:
     """Something that was not in the input or could not be read.
 
@@ -51,7 +52,7 @@ class Gap:
     hint: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KubernetesObject:
     """A Kubernetes object tied to a cluster. `asset` is its full resource name, or the file it came from.
 
@@ -66,7 +67,7 @@ class KubernetesObject:
     asset: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class KubernetesEvidence:
     """What is known of a cluster's Kubernetes objects.
 
@@ -79,7 +80,7 @@ class KubernetesEvidence:
     listed: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ClusterEntry:
     """A cluster of the inventory, not yet decoded.
 
@@ -97,7 +98,7 @@ class ClusterEntry:
     ancestors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Cluster:
     """A decoded cluster.
 

@@ -6,8 +6,9 @@ full resource names. Field names and meanings are those of the Compute API v1.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
+
+from auditor.model.record import record
 
 Direction = Literal["INGRESS", "EGRESS"]
 Action = Literal["allow", "deny", "goto_next", "apply_security_profile_group"]
@@ -16,7 +17,7 @@ Aspect = Literal["direction", "priority", "action", "layer4", "source", "destina
 """A part of a rule. Where one is unclear, the analysis takes every reading of it as possible."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Network:
     """A VPC network. `enforcement_order` is the order of VPC rules and network policies.
 
@@ -32,7 +33,7 @@ class Network:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FlowLogConfig:
     """Subnetwork.logConfig, defaults filled in; `enabled` None if the subnetwork states nothing at all."""
 
@@ -43,7 +44,7 @@ class FlowLogConfig:
     filter: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Subnetwork:
     """A subnetwork: node range, secondary ranges by name, IPv6 ranges, flow logs."""
 
@@ -60,7 +61,7 @@ class Subnetwork:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Layer4:
     """One protocol with its destination ports.
 
@@ -71,7 +72,7 @@ class Layer4:
     ports: tuple[tuple[int, int], ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FirewallRule:
     """A VPC firewall rule. Empty tuples are absent fields.
 
@@ -101,7 +102,7 @@ class FirewallRule:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class SecureTag:
     """A secure tag value (`tagValues/N`) as a rule names it; an ineffective one matches nothing.
 
@@ -112,7 +113,7 @@ class SecureTag:
     effective: bool | None
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyEndpoint:
     """One side of a policy rule's match. Empty tuples are absent fields; the lists are ORed.
 
@@ -130,7 +131,7 @@ class PolicyEndpoint:
     networks: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class PolicyRule:
     """A rule of a firewall policy. `label` is its rule name or description, whichever is there.
 
@@ -156,7 +157,7 @@ class PolicyRule:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Association:
     """Where a policy applies: `target` is `organizations/N`, `folders/N` or a canonical network reference.
 
@@ -168,7 +169,7 @@ class Association:
     priority: int
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class FirewallPolicy:
     """A firewall policy with its rules inline; `region` is set for regional ones, else empty.
 
@@ -184,7 +185,7 @@ class FirewallPolicy:
     problems: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class EffectiveFirewalls:
     """The answer of getEffectiveFirewalls: authoritative for its network, policies in evaluation order.
 
@@ -197,7 +198,7 @@ class EffectiveFirewalls:
     policies: tuple[FirewallPolicy, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class AddressGroup:
     """A Network Security address group: its CIDR items.
 

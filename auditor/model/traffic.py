@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, NamedTuple, overload
 
 from auditor.model.addresses import address_text, range_text
+from auditor.model.record import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ KUBELET_READ_ONLY = "GKE closes the read-only kubelet port"
 "Automatically created firewall rules")."""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Decider:
     """A rule that decides packets, or may.
 
@@ -51,7 +51,7 @@ class Decider:
     address: str = ""
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Witness:
     """One packet of a box; source and destination differ. `port` is None for protocols without ports."""
 
@@ -63,7 +63,7 @@ class Witness:
     destination_pool: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Box:
     """Packets that one direction treats alike: source range x destination range x protocol x ports.
 
@@ -227,7 +227,7 @@ def _box(area: Area, row: Row) -> Box:
     )
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class ScopeTraffic:
     """The answer for one scope: packets on one node, or between any two nodes of the cluster.
 
@@ -248,7 +248,7 @@ class ScopeTraffic:
     reasons: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Traffic:
     """The firewall analysis of one cluster.
 
@@ -262,7 +262,7 @@ class Traffic:
     unknowns: tuple[Unknown, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Repair:
     """The smallest change that permits a set of denied packets in one direction.
 
@@ -278,7 +278,7 @@ class Repair:
     owner: str
 
 
-@dataclass(frozen=True, slots=True)
+@record
 class Shadowed:
     """A rule that matches Pod packets and never decides one: the rules in `by`, before it, decide all."""
 
