@@ -14,6 +14,10 @@ def main() -> None:
 
         sys.stdout.write(f"gke-auditor {__version__}\n")
         return
+    # Whoever started the program may have closed them, and wants nothing of what is printed.
+    for name in ("stdin", "stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "r" if name == "stdin" else "w"))  # noqa: PTH123, SIM115
     # A scan makes millions of small objects that live to its end, and hardly a cycle among them: the cyclic
     # collector would go over all of them again and again, and free nothing.
     gc.disable()
@@ -23,7 +27,6 @@ def main() -> None:
     code = run(None, kept)
     # A big report takes seconds to take apart, and everything of use has been written.
     if kept:
-        sys.stderr.flush()
         os._exit(code)
     sys.exit(code)
 

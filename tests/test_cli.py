@@ -165,6 +165,30 @@ def test_the_same_input_gives_the_same_bytes(tmp_path: Path) -> None:
     assert written[0] == written[1]
 
 
+@pytest.mark.parametrize(
+    ("redirected", "code"),
+    [
+        (">out", 1),
+        (">&-", 1),
+        (">&- 2>&-", 1),
+        (">/dev/full", 2),
+        ("| head -c 5 >out", 1),
+    ],
+)
+def test_the_exit_code_is_the_scans_wherever_the_output_goes(
+    tmp_path: Path, redirected: str, code: int
+) -> None:
+    command = f"{{ {sys.executable} -m auditor scan demo; echo $? >code; }} 2>err {redirected}"
+    if "|" not in redirected:
+        command = f"{sys.executable} -m auditor scan demo 2>err {redirected}; echo $? >code"
+    subprocess.run(["sh", "-c", command], cwd=tmp_path, check=True)
+    assert int((tmp_path / "code").read_text()) == code
+    assert "bug" not in (tmp_path / "err").read_text()
+    if redirected == ">out":
+        assert (tmp_path / "out").read_text().startswith("organizations/")
+        assert (tmp_path / "out").read_text().rstrip()
+
+
 def test_a_scan_with_an_error_touches_no_report(run: Callable[..., Run], tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("the last good one")
     (tmp_path / "broken.json").write_text("{")
