@@ -8,7 +8,7 @@ import pickle
 import signal
 import tempfile
 import time
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from itertools import islice, pairwise
 from operator import attrgetter
@@ -83,20 +83,19 @@ def _items(work: Callable[[int], Iterable[T]], children: Sequence[_Child | None]
 
 
 class _Child:
-    """A process at work, and the file that it writes its items to, each after its length in eight bytes."""
+    """A process at work, and the file that it writes its items to, each after its length in eight bytes.
+
+    `succeeded` says whether all of them were taken in.
+    """
 
     def __init__(self, pid: int, file: IO[bytes]) -> None:
         self._pid = pid
         self._file = file
-        self._status: int | None = None
-
-    @property
-    def succeeded(self) -> bool:
-        """Whether the process has ended and did all of its work."""
-        return self._status is not None and os.waitstatus_to_exitcode(self._status) == 0
+        self._ended = False
+        self.succeeded = False
 
     def items(self) -> Iterator[Any]:
-        """What it writes, until it ends."""
+        """What it writes, until it says that this was all, or ends."""
         file, at = self._file.fileno(), 0
         while True:
             # Looked at first: when it has ended, all that it wrote is there.
@@ -104,7 +103,11 @@ class _Child:
             size = os.fstat(file).st_size
             while size - at >= _LENGTH:
                 start = at + _LENGTH
-                end = start + int.from_bytes(os.pread(file, _LENGTH, at), "little")
+                length = int.from_bytes(os.pread(file, _LENGTH, at), "little")
+                end = start + length
+                if not length:
+                    self.succeeded = True
+                    return
                 if end > size:
                     break
                 at = end
@@ -113,18 +116,20 @@ class _Child:
                 return
             time.sleep(_PAUSE)
 
-    def _has_ended(self) -> bool:
-        if self._status is None:
-            pid, status = os.waitpid(self._pid, os.WNOHANG)
-            if pid:
-                self._status = status
-        return self._status is not None
+    def _has_ended(self, wait: int = os.WNOHANG) -> bool:
+        if not self._ended:
+            try:
+                self._ended = os.waitpid(self._pid, wait)[0] != 0
+            except ChildProcessError:  # whoever started the program has it ignore the end of its processes
+                self._ended = True
+        return self._ended
 
     def end(self) -> None:
         """Stop the process if it still runs, and give its file up."""
         if not self._has_ended():
-            os.kill(self._pid, signal.SIGKILL)
-            os.waitpid(self._pid, 0)
+            with suppress(ProcessLookupError):
+                os.kill(self._pid, signal.SIGKILL)
+            self._has_ended(wait=0)
         self._file.close()
 
 
@@ -153,6 +158,8 @@ def _fork(work: Callable[[int], Iterable[T]], number: int) -> _Child | None:
             data.write((data.getbuffer().nbytes - _LENGTH).to_bytes(_LENGTH, "little"))
             file.write(data.getbuffer())
             file.flush()
+        file.write(bytes(_LENGTH))
+        file.flush()
         status = 0
     finally:
         os._exit(status)

@@ -92,6 +92,16 @@ def test_items_are_taken_in_while_their_process_is_at_work(tmp_path: Path) -> No
     assert found == [0, 1, 1]
 
 
+def test_nothing_is_done_twice_where_the_end_of_processes_is_ignored() -> None:
+    before = signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+    here = os.getpid()
+    try:
+        found = all_of(lambda piece: iter([(piece, os.getpid() == here)]), 3)
+    finally:
+        signal.signal(signal.SIGCHLD, before)
+    assert found == [(0, True), (1, False), (2, False)]
+
+
 def test_an_item_of_any_length_comes_whole() -> None:
     long = "long" * (1 << 20)
     assert all_of(lambda piece: iter(["", long, "", long] if piece else []), 2) == ["", long, "", long]
