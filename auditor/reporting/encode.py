@@ -36,6 +36,8 @@ def dumps_observed(value: Json, deepest: int = DEEPEST) -> bytes:
 
     What lies below `deepest` levels is replaced.
     """
+    if value is None:
+        return b"null"
     if deepest < DEEPEST and _is_deeper(value, deepest):
         return orjson.dumps(_acceptable(value, deepest))
     encoded = dumps(value)

@@ -13,21 +13,33 @@ import dataclasses
 import gzip
 import hashlib
 import json
-import math
 import re
 from collections import Counter
-from functools import cache
+from functools import cache, lru_cache
+from itertools import chain
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import quote
 
 import orjson
 
-from auditor import bundled
+from auditor import bundled, parallel
 from auditor.engine.result import Verdict
-from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
 from auditor.reporting import traffic
+from auditor.reporting.lines import (
+    Interned,
+    Lines,
+    Places,
+    Sentences,
+    Shared,
+    is_plain,
+    observation,
+    place_of,
+    presentable,
+    shown,
+    templated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -49,9 +61,8 @@ _STATIC_WORST = 8
 _WORST_OF_A_RULE = 2
 _STATIC_REASONS = 60
 _STATIC_SCOPES = 30
-_OBSERVED_LIMIT = 4000
-_LINE_LIMIT = 16_000
-"""Bytes of one line of the details as they come; in a longer one each observed value is cut."""
+_FEWEST = 1_000
+"""For so many resources a further process is worth its start."""
 
 _SENTENCES_PER_RULE = 64
 _SWITCH_RULE = "intranode-visibility-disabled"
@@ -81,18 +92,6 @@ _LISTED = ("fail", "unknown", "waived", "fixed")
 
 _FAIL, _UNKNOWN, _WAIVED, _FIXED = range(4)
 
-# Characters that hide, reorder or break text: controls (but for tab and newline), surrogates, separators,
-# zero-width and bidirectional formatting characters, tags, non-characters.
-_INVISIBLE = (
-    "\x7f-\x9f\xad\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e\u2060-\u206f\u3164"
-    "\ud800-\udfff\ufe00-\ufe0f\ufeff\uffa0\ufff0-\uffff\U000e0000-\U000e0fff"
-)
-_ODD = re.compile(f"[\x00-\x08\x0b-\x1f{_INVISIBLE}]")
-_ODD_IN_JSON = re.compile(f"[{_INVISIBLE}]")
-# How orjson writes control characters other than tab and newline.
-_ODD_ESCAPE = re.compile(r"\\[ubfr]")
-_PLAIN = re.compile(r"[A-Za-z0-9._:/@-]{1,400}")
-_CLUSTER_ID = re.compile(r'("path":"id","observed":)"([0-9a-f]{8})[0-9a-f]{56}"')
 _INSTANT = re.compile(r"(\d{4}-\d\d-\d\d)T(\d\d:\d\d)(:\d\d)?(\.\d+)?Z")
 
 # What each control character stands for. The script's `places()` is the other half.
@@ -133,22 +132,9 @@ def render(report: Report) -> Iterator[bytes]:
     yield "".join(pending).encode()
 
 
-def shown(text: str) -> str:
-    r"""The text with every invisible or reordering character written out, e.g. `\u202e`; newlines stay."""
-    if text.isprintable():
-        # Python counts some fillers and variation selectors as printable: only ASCII is surely harmless.
-        return text if text.isascii() or not _ODD.search(text) else _ODD.sub(_escape, text)
-    return _ODD.sub(_escape, text)
-
-
 def _named(text: str) -> str:
     """A name that can be seen and clicked, even if it is empty or blank."""
     return text if text.strip() else f'"{text}"'
-
-
-def _escape(match: re.Match[str]) -> str:
-    point = ord(match[0])
-    return f"\\x{point:02x}" if point < 0x100 else f"\\u{point:04x}" if point < 0x10000 else f"\\U{point:08x}"
 
 
 def _policy(css: str, script: str) -> str:
@@ -218,116 +204,25 @@ def verdict_line(states: Mapping[str, int]) -> str:
     return " ".join(said)
 
 
-class _Interned:
-    """Strings or keys numbered in the order of their first appearance."""
-
-    __slots__ = ("index", "items")
-
-    def __init__(self, items: Iterable[str] = ()) -> None:
-        self.items: list[str] = []
-        self.index: dict[str, int] = {}
-        for item in items:
-            self(item)
-
-    def __call__(self, item: str) -> int:
-        number = self.index.get(item)
-        if number is None:
-            number = self.index[item] = len(self.items)
-            self.items.append(item)
-        return number
-
-
-class _Lines(_Interned):
-    """Templated JSON texts, each checked once for what must not be shown as it is."""
-
-    __slots__ = ()
-
-    def add(self, text: str, value: object) -> int:
-        """The number of a text that is not among them yet, and is `value` as JSON."""
-        if _shows(text):
-            return self(text)
-        # Without templates: so rare a text gains nothing from them.
-        number = self(orjson.dumps(_presentable(value, 0)).decode())
-        self.index[text] = number
-        return number
-
-
 def _subject_places(subject: str) -> tuple[tuple[str, str], ...]:
-    return ((subject, _SUBJECT),) if len(subject) > 2 and _PLAIN.fullmatch(subject) else ()
+    return ((subject, _SUBJECT),) if len(subject) > 2 and is_plain(subject) else ()
 
 
-def _templated(text: str, places: Iterable[tuple[str, str]]) -> str:
-    for value, mark in places:
-        text = text.replace(value, mark)
-    return text
+class _Share(NamedTuple):
+    """What is said of some resources, in their order, as numbers of texts.
 
-
-def _json(value: object) -> bytes:
-    """The value as JSON on one line, without a raw control character; not yet safe to show: see `_shows`.
-
-    What JSON or the browser would not carry whole (integers from 2**53 on, lone surrogates, deep nesting)
-    becomes text, and so does each observed value of a long text.
+    `facts` has for each cluster the line of each fact, -1 where the inventory holds no data, `reasons` the
+    sentences of its readiness, `declared` the line of its declarations, by number of the cluster. `findings`
+    and `messages` have the line and the sentence of every listed result.
     """
-    try:
-        text = orjson.dumps(value, None, orjson.OPT_STRICT_INTEGER)
-    except TypeError:
-        return orjson.dumps(_presentable(value, 0))
-    return text if len(text) <= _LINE_LIMIT else orjson.dumps(_presentable(value, 0))
 
-
-def _shows(text: str) -> bool:
-    """Whether nothing in the JSON text hides: no control character but tab and newline, nothing invisible."""
-    if "\\" in text and _ODD_ESCAPE.search(text):
-        return False
-    return (text.isascii() and "\x7f" not in text) or not _ODD_IN_JSON.search(text)
-
-
-def _presentable(value: object, depth: int) -> object:
-    if isinstance(value, str):
-        return shown(value)
-    if value is None or isinstance(value, bool):
-        return value
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, int):
-        if -(2**53) < value < 2**53:
-            return value
-        return str(value) if value.bit_length() < 10_000 else f"{value:#x}"
-    if depth > 60:
-        return "… nested deeper than this page shows"
-    if isinstance(value, dict):
-        return {shown(str(key)): _presentable(item, depth + 1) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [_presentable(item, depth + 1) for item in value]
-    if isinstance(value, Evidence):
-        return _presentable(_observation(value), depth)
-    if dataclasses.is_dataclass(value):
-        return {
-            field.name: _presentable(getattr(value, field.name), depth + 1)
-            for field in dataclasses.fields(value)
-        }
-    return shown(str(value))
-
-
-def _observed(value: object) -> str:
-    """An observed value as JSON text, so that no number loses digits on its way through the browser."""
-    if isinstance(value, int) and not isinstance(value, bool) and -(2**63) <= value < 2**64:
-        return str(value)
-    if isinstance(value, float) and not math.isfinite(value):
-        return str(value)
-    try:
-        text = orjson.dumps(value).decode()
-    except TypeError:
-        text = orjson.dumps(_presentable(value, 0)).decode()
-    if len(text) > _OBSERVED_LIMIT:
-        return f"{text[:_OBSERVED_LIMIT]} … cut; {len(text):,} characters in all"
-    return text
-
-
-def _observation(item: Evidence) -> tuple[str, str, str, str | None]:
-    """Asset, path, observed and expected value, these two as JSON text."""
-    expected = None if item.expected is None else _observed(item.expected)
-    return item.asset, item.path, _observed(item.observed), expected
+    facts: list[list[int]]
+    reasons: list[list[int]]
+    declared: dict[int, int]
+    findings: list[int]
+    messages: list[int]
+    lines: list[str]
+    sentences: list[str]
 
 
 @dataclasses.dataclass(slots=True)
@@ -348,7 +243,8 @@ class _RuleCount:
 class _Page:
     """The report, arranged once for the template and the two data blocks.
 
-    `places` has for each resource what its texts are templated with, `own` what of it is a cluster's own.
+    `places` has for each resource what its texts are templated with, `parts` what of it its name consists of,
+    `networks` the names of a cluster's network, `own` what is a cluster's own.
     `undecided` has one example for each distinct text about an undecided result of a rule, with its key in
     `undecided_counts`.
     """
@@ -360,22 +256,25 @@ class _Page:
             report.clusters, key=lambda c: (order.get(c.readiness.state, len(order)), c.resource.name)
         )
         self.states: Counter[str] = Counter(c.readiness.state for c in self.clusters)
-        self.state_names = _Interned(READINESS)
-        self.rules = _Interned(rule.id for rule in report.rules)
+        self.state_names = Interned(READINESS)
+        self.rules = Interned(rule.id for rule in report.rules)
         self.rule_counts = [_RuleCount() for _ in report.rules]
         self.resources: dict[tuple[str, str], int] = {}
         self.refs: list[ResourceRef] = []
         self.shorts: list[str] = []
         self.places: list[tuple[tuple[str, str], ...]] = []
+        self.parts: list[tuple[tuple[str, str], ...]] = []
+        self.networks: list[tuple[tuple[str, str], ...]] = []
         self.own = [_own_places(cluster.facts) for cluster in self.clusters]
         self._plain: dict[str, bool] = {}
         for cluster, own in zip(self.clusters, self.own, strict=True):
             self.resources.setdefault((cluster.resource.type, cluster.resource.name), len(self.refs))
             self._add(cluster.resource, _named(cluster.short_name))
-            # A network's reference holds the name of its project, and so comes before it.
-            before = tuple(place for place in own if place[1] in (_NETWORK, _HOST))
-            self.places[-1] = before + self.places[-1] + own[len(before) :]
-        self.strings = _Interned([""])
+            facts = cluster.facts
+            before = _network_places(facts.network.network, facts.network.project) if facts else ()
+            self.networks.append(before)
+            self.places[-1] = (*before, *self.places[-1], *own)
+        self.strings = Interned([""])
         self.waivers: list[Waiver] = []
         self.waiver_index: dict[Waiver, int] = {}
         self.waiver_uses: Counter[int] = Counter()
@@ -383,6 +282,7 @@ class _Page:
         self.undecided: list[tuple[tuple[int, Result, int, int], tuple[int, int]]] = []
         self.undecided_counts: Counter[tuple[int, int]] = Counter()
         self._sort_results()
+        self.said = self._say()
 
     def _add(self, ref: ResourceRef, short: str) -> None:
         """One more resource, and what to replace in texts about it: its plain names, longest scope first."""
@@ -392,17 +292,16 @@ class _Page:
         plain = self._plain
         for text in (project, location):
             if text not in plain:
-                plain[text] = _PLAIN.fullmatch(text) is not None
-        places = []
-        if _PLAIN.fullmatch(ref.name):
-            places.append((ref.name, _NAME))
+                plain[text] = is_plain(text)
+        parts = []
         if plain[project]:
-            places.append((project, _PROJECT))
+            parts.append((project, _PROJECT))
         if plain[location]:
-            places.append((location, _LOCATION))
-        if _PLAIN.fullmatch(short):
-            places.append((short, _SHORT))
-        self.places.append(tuple(places))
+            parts.append((location, _LOCATION))
+        if is_plain(short):
+            parts.append((short, _SHORT))
+        self.parts.append(tuple(parts))
+        self.places.append(((ref.name, _NAME), *parts) if is_plain(ref.name) else tuple(parts))
 
     def _resource(self, ref: ResourceRef) -> int:
         number = self.resources.get((ref.type, ref.name))
@@ -427,7 +326,7 @@ class _Page:
         """
         width = len(self.report.rules)
         codes: list[int] = [0] * (width * len(self.refs))
-        outcomes = _Interned(["", *_LISTED[:3]])
+        outcomes = Interned(["", *_LISTED[:3]])
         self.outcome_pairs: list[tuple[str, int]] = [("", 0), ("fail", 0), ("unknown", 0), ("waived", 0)]
         known: dict[tuple[int, Verdict, str], int] = {}
         sentences: Counter[int] = Counter()
@@ -492,7 +391,7 @@ class _Page:
         rule: int,
         verdict: Verdict,
         message: str,
-        outcomes: _Interned,
+        outcomes: Interned,
         sentences: Counter[int],
     ) -> int:
         """The number of a verdict with its sentence, or without it once a rule has said too many."""
@@ -517,48 +416,49 @@ class _Page:
         Many random digits are most of a large file, so beyond a few thousand only a prefix is kept that
         tells all of them apart.
         """
-        whole = [shown(row[1].fingerprint) for row in self.listed]
+        whole = [row[1].fingerprint for row in self.listed]
+        joined = "".join(whole)
+        if not (joined.isascii() and joined.isalnum()):
+            whole = [shown(text) for text in whole]
         lengths = (64,) if len(whole) <= 4000 else (9, 10, 12, 16, 24, 64)
         for digits in lengths:
             cut = [text[:digits].ljust(digits) for text in whole]
-            if digits == 64 or len(set(cut)) == len(set(whole)):
+            different = len(set(cut))
+            if digits == 64 or different == len(whole) or different == len(set(whole)):
                 break
         return digits, "".join(cut)
 
     def listing(self) -> bytes:
         """What the lists of findings and clusters show and filter by: columns of numbers into tables."""
-        strings = self.strings
-        projects, locations, folders, names = _Interned(), _Interned(), _Interned(), _Interned()
-        types, baselines = _Interned(), _Interned([""])
-        resources = []
-        for number, ref in enumerate(self.refs):
-            places = tuple(
-                place for place in self.places[number] if place[1] in (_PROJECT, _LOCATION, _SHORT)
+        strings, sentences = self.strings, self.said.sentences
+        projects, locations, folders, names = Interned(), Interned(), Interned(), Interned()
+        types, baselines = Interned(), Interned([""])
+        resources = [
+            (
+                shown(short),
+                projects(shown(ref.project)),
+                locations(shown(ref.location)),
+                names(templated(shown(ref.name), parts)),
+                types(shown(ref.type)),
             )
-            resources.append(
-                (
-                    shown(self.shorts[number]),
-                    projects(shown(ref.project)),
-                    locations(shown(ref.location)),
-                    names(_templated(shown(ref.name), places)),
-                    types(shown(ref.type)),
-                )
-            )
+            for ref, short, parts in zip(self.refs, self.shorts, self.parts, strict=True)
+        ]
         clusters = []
         for number, cluster in enumerate(self.clusters):
-            places, facts, readiness = self.places[number], cluster.facts, cluster.readiness
-            own = {mark: value for value, mark in self.own[number]}
+            facts = cluster.facts
+            network = {mark: name for name, mark in self.networks[number]}
             clusters.append(
                 (
-                    self.state_names(readiness.state),
-                    [strings(_templated(shown(reason), places)) for reason in readiness.reasons],
+                    self.state_names(cluster.readiness.state),
+                    [strings(sentences[reason]) for reason in self.said.reasons[number]],
                     folders(shown(cluster.folder)),
                     strings(shown(cluster.status)),
                     strings(shown((facts and facts.versions.control_plane) or "")),
                     strings((facts and facts.visibility.state) or ""),
                     int(cluster.autopilot),
                     int(cluster.dataplane_v2),
-                    *(strings(own.get(mark, "")) for mark in (_NETWORK, _HOST)),
+                    strings(network.get(_NETWORK, "")),
+                    strings(network.get(_HOST, "")),
                 )
             )
         severities = list(SEVERITY_MARKS)
@@ -570,11 +470,11 @@ class _Page:
                 rule,
                 resource,
                 0 if result.subject is None else strings(shown(result.subject)),
-                strings(self._message(result, resource)),
+                strings(sentences[message]),
                 0 if result.baseline is None else baselines(result.baseline),
                 -1 if result.waiver is None else self._waiver(result.waiver),
             )
-            for state, result, resource, rule in self.listed
+            for (state, result, resource, rule), message in zip(self.listed, self.said.messages, strict=True)
         ]
         findings = _columns("state severity rule resource subject message baseline waiver", rows)
         findings["resource"] = _differences(findings["resource"])
@@ -625,100 +525,90 @@ class _Page:
             }
         )
 
-    def _message(self, result: Result, resource: int) -> str:
-        text = shown(result.message)
-        for plain, mark in self.places[resource]:
-            text = text.replace(plain, mark)
-        return text if result.subject is None else _templated(text, _subject_places(result.subject))
-
     def details(self) -> bytes:
         """What the page of a finding or cluster adds: a JSON header, then one templated JSON text a line."""
-        lines = _Lines()
-        columns = self._fact_lines(lines)
+        # In the order in which they are named first, however many processes wrote them.
+        lines = Interned()
+        said = self.said
+        final = [-1] * (len(said.lines) + 1)
+        for number in dict.fromkeys(
+            (*chain.from_iterable(said.facts), *said.findings, *said.declared.values())
+        ):
+            if number >= 0:
+                final[number] = lines(said.lines[number])
+        findings = [final[number] for number in said.findings]
+        self._count_undecided(findings)
         header = {
-            "findings": self._finding_lines(lines),
-            "facts": dict(zip((*_PLAIN_FACTS, "traffic"), columns, strict=True)),
-            "declared": self._declared_lines(lines),
+            "findings": findings,
+            "facts": {
+                name: [final[row[column]] for row in said.facts]
+                for column, name in enumerate((*_PLAIN_FACTS, "traffic"))
+            },
+            "declared": {str(cluster): final[number] for cluster, number in said.declared.items()},
             "outcomes": self.outcome_pairs,
             "codes": self.codes,
         }
         return b"\n".join((orjson.dumps(header), *(line.encode() for line in lines.items)))
 
-    def _finding_lines(self, lines: _Lines) -> list[int]:
-        """The line of every listed result: its evidence, reasons, remedy and declarations."""
-        found = []
-        index, all_places = lines.index, self.places
-        subjects: dict[str, tuple[tuple[str, str], ...]] = {}
-        undecided: Counter[tuple[int, int]] = Counter()
-        for row in self.listed:
-            state, result, resource, rule = row
-            remedy = None if state == _FIXED else result.remediation
-            value = (result.evidence, result.reasons, remedy, result.declarations)
-            text = _json(value).decode()
-            for plain, mark in all_places[resource]:
-                text = text.replace(plain, mark)
-            subject = result.subject
-            if subject is not None:
-                places = subjects.get(subject)
-                if places is None:
-                    places = subjects[subject] = _subject_places(subject)
-                text = _templated(text, places)
-            number = index.get(text)
-            if number is None:
-                number = lines.add(text, value)
-            found.append(number)
-            if state == _UNKNOWN:
-                key = (rule, number)
-                undecided[key] += 1
-                if undecided[key] == 1:
-                    self.undecided.append((row, key))
-        self.undecided_counts = undecided
-        return found
+    def _say(self) -> _Share:
+        """What is said of all resources, results in the order of `listed`."""
+        affected = sum(one.facts is not None and _has_rows(one.facts) for one in self.clusters)
+        limit = traffic.limits(affected)
+        about: list[list[int]] = [[] for _ in self.refs]
+        for number, row in enumerate(self.listed):
+            about[row[2]].append(number)
+        pieces = parallel.pieces(range(len(self.refs)), _FEWEST)
+        said = _Share([], [], {}, [0] * len(self.listed), [0] * len(self.listed), [], [])
+        with parallel.processes(
+            lambda piece: iter([self._share(pieces[piece], about, limit)]), len(pieces)
+        ) as shares:
+            for resources, share in zip(pieces, shares, strict=True):
+                lines, sentences = len(said.lines), len(said.sentences)
+                said.lines.extend(share.lines)
+                said.sentences.extend(share.sentences)
+                said.facts.extend([n if n < 0 else lines + n for n in row] for row in share.facts)
+                said.reasons.extend([sentences + n for n in row] for row in share.reasons)
+                said.declared.update({cluster: lines + n for cluster, n in share.declared.items()})
+                listed = chain.from_iterable(about[resource] for resource in resources)
+                for number, line, sentence in zip(listed, share.findings, share.messages, strict=True):
+                    said.findings[number] = lines + line
+                    said.messages[number] = sentences + sentence
+        return said
 
-    def _declared_lines(self, lines: _Lines) -> dict[str, int]:
-        """The line of the declarations of every cluster that has some."""
-        found = {}
-        for number, cluster in enumerate(self.clusters):
-            if cluster.declarations:
-                text = _templated(_json(cluster.declarations).decode(), self.places[number])
-                held = lines.index.get(text)
-                found[str(number)] = lines.add(text, cluster.declarations) if held is None else held
-        return found
-
-    def _fact_lines(self, lines: _Lines) -> list[list[int]]:
-        """For each fact the line of every cluster; -1 where the inventory holds no data."""
-        columns: list[list[int]] = [[] for _ in (*_PLAIN_FACTS, "traffic")]
-        index, dumps, strict = lines.index, orjson.dumps, orjson.OPT_STRICT_INTEGER
-        every = [cluster.facts for cluster in self.clusters]
-        limit = traffic.limits(sum(facts is not None and _has_rows(facts) for facts in every))
+    def _share(
+        self, resources: Sequence[int], about: Sequence[Sequence[int]], limit: traffic.Limits
+    ) -> _Share:
+        """What is said of some resources; `about` has the listed results about each, by number."""
+        lines, sentences = Lines(len(_PLAIN_FACTS) + 1), Sentences()
+        share = _Share([], [], {}, [], [], lines.items, sentences.items)
         digest = traffic.Digester(limit).digest
-        for facts, places in zip(every, self.places, strict=False):
-            if facts is None:
-                for column in columns:
-                    column.append(-1)
-                continue
-            values: tuple[object, ...] = (*_READ_FACTS(facts), digest(facts.traffic))
-            # One pass over all facts of a cluster: JSON has no raw newline, so the lines come apart again.
-            try:
-                dumped = [dumps(value, None, strict) for value in values]
-            except TypeError:
-                dumped = [_json(value) for value in values]
-            text = b"\n".join(dumped).decode()
-            if len(text) > _LINE_LIMIT:
-                # The digest of the traffic, which comes last, has no long values to cut.
-                plain = zip(values[:-1], dumped, strict=False)
-                dumped[:-1] = [one if len(one) <= _LINE_LIMIT else _json(value) for value, one in plain]
-                text = b"\n".join(dumped).decode()
-            # Of a cluster's id, 64 random digits, the page keeps the eight that GKE's names have.
-            text = _CLUSTER_ID.sub(r'\1"\2…"', text, count=1)
-            for own, mark in places:
-                text = text.replace(own, mark)
-            for column, line, value in zip(columns, text.split("\n"), values, strict=True):
-                number = index.get(line)
-                if number is None:
-                    number = lines.add(line, value)
-                column.append(number)
-        return columns
+        met: dict[int, Shared] = {}
+        for resource in resources:
+            places = Places.of(self.places[resource], (_NETWORK, _HOST))
+            if resource < len(self.clusters):
+                cluster = self.clusters[resource]
+                facts = cluster.facts
+                if facts is None:
+                    share.facts.append([-1] * (len(_PLAIN_FACTS) + 1))
+                else:
+                    values = (*_READ_FACTS(facts), digest(facts.traffic))
+                    share.facts.append(lines.facts(values, places))
+                share.reasons.append(sentences.about(cluster.readiness.reasons, places))
+                if cluster.declarations:
+                    (share.declared[resource],) = lines.others([cluster.declarations], places)
+            if rows := [self.listed[number] for number in about[resource]]:
+                share.findings.extend(_finding_lines(rows, lines, places, met))
+                share.messages.extend(_message_numbers(rows, sentences, places))
+        return share
+
+    def _count_undecided(self, findings: Sequence[int]) -> None:
+        """Tell the texts about undecided results of a rule apart by the lines of all findings."""
+        for row, line in zip(self.listed, findings, strict=True):
+            if row[0] == _UNKNOWN:
+                key = (row[3], line)
+                self.undecided_counts[key] += 1
+                if self.undecided_counts[key] == 1:
+                    self.undecided.append((row, key))
 
     # The part that needs no script
 
@@ -862,8 +752,8 @@ class _Page:
         first: dict[tuple[str, str], str] = {}
         for (_, result, resource, _), alike in self.undecided:
             for reason in result.reasons or ("No reason was given.",):
-                text = _templated(shown(reason), self.places[resource])
-                key = (result.rule, _templated(text, _subject_places(result.subject or "")))
+                text = templated(shown(reason), self.places[resource])
+                key = (result.rule, templated(text, _subject_places(result.subject or "")))
                 tally[key] += self.undecided_counts[alike]
                 first.setdefault(key, reason)
         ordered = sorted(tally.items(), key=lambda item: (-item[1], item[0]))
@@ -953,7 +843,7 @@ class _Page:
             "cost": known.remediation.cost if known else None,
             "name": self.shorts[resource],
             "result": result,
-            "evidence": [_observation(item) for item in result.evidence[:12]],
+            "evidence": [observation(item) for item in result.evidence[:12]],
             "evidence_more": max(0, len(result.evidence) - 12),
             "waiver": result.waiver and _waiver_row(result.waiver),
             "not_yet": self._not_yet(resource) if result.rule == _SWITCH_RULE and state == _FAIL else None,
@@ -965,6 +855,55 @@ class _Page:
             return None
         readiness = self.clusters[resource].readiness
         return f"Not yet: the cluster is {readiness.state}. {' '.join(readiness.reasons)}".strip()
+
+
+def _finding_lines(
+    rows: Sequence[tuple[int, Result, int, int]], lines: Lines, places: Places, met: dict[int, Shared]
+) -> Iterator[int]:
+    """The line of each listed result about one resource: evidence, reasons, remedy and declarations.
+
+    `met` has the reasons of those before, by identity: what is met a second time is likely to be met often.
+    """
+    values: list[object] = []
+    subjects: list[tuple[tuple[str, str], ...]] = []
+    # By identity: several rules rest on the same facts.
+    known: dict[tuple[int, ...], int] = {}
+    numbers: list[int] = []
+    for state, result, _, _ in rows:
+        remedy = None if state == _FIXED else result.remediation
+        subject = result.subject
+        reasons: tuple[str, ...] | Shared = result.reasons
+        number = len(values)
+        if subject is None:
+            key = (id(result.evidence), id(reasons), id(remedy), id(result.declarations))
+            number = known.setdefault(key, number)
+            if number == len(values) and reasons:
+                if id(reasons) in met:
+                    reasons = met[id(reasons)]
+                else:
+                    met[id(reasons)] = Shared(reasons)
+        numbers.append(number)
+        if number == len(values):
+            values.append((result.evidence, reasons, remedy, result.declarations))
+            subjects.append(() if subject is None or len(subject) < 3 else place_of(subject, _SUBJECT))
+    found = lines.others(values, places, subjects if any(subjects) else ())
+    return (found[number] for number in numbers)
+
+
+def _message_numbers(
+    rows: Sequence[tuple[int, Result, int, int]], sentences: Sentences, places: Places
+) -> list[int]:
+    """The sentence of each listed result about one resource."""
+    # What cannot be decided is said in the same words of many resources.
+    undecided = [state == _UNKNOWN and result.subject is None for state, result, _, _ in rows]
+    common = tuple(row[1].message for row, is_common in zip(rows, undecided, strict=True) if is_common)
+    numbers = iter(sentences.about(common, places))
+    return [
+        next(numbers)
+        if is_common
+        else sentences.one(result.message, places, _subject_places(result.subject or ""))
+        for (_, result, _, _), is_common in zip(rows, undecided, strict=True)
+    ]
 
 
 def _quoted(text: str) -> str:
@@ -999,26 +938,24 @@ def _has_rows(facts: ClusterFacts) -> bool:
     return bool(found.denied or found.undecided)
 
 
-def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
-    """What is a cluster's own.
+@lru_cache(maxsize=4096)
+def _network_places(network: str | None, project: str | None) -> tuple[tuple[str, str], ...]:
+    """A cluster's network, whose reference holds the name of its project and so comes before it, and that."""
+    named = ((network, _NETWORK), (project, _HOST))
+    return tuple((name, mark) for name, mark in named if name and is_plain(name))
 
-    Its network and that one's project, which come first; its Pod ranges, the hash in its nodes' tag, the ends
-    of its repairs' names.
-    """
+
+def _own_places(facts: ClusterFacts | None) -> tuple[tuple[str, str], ...]:
+    """What is a cluster's own: its Pod ranges, the hash in its nodes' tag, the ends of its repairs' names."""
     if facts is None:
         return ()
     own = [
-        (text, mark)
-        for text, mark in ((facts.network.network, _NETWORK), (facts.network.project, _HOST))
-        if text and _PLAIN.fullmatch(text)
-    ]
-    own += [
         (item.cidr, mark)
         for item, mark in zip(facts.pods.ranges, _RANGES, strict=False)
-        if _PLAIN.fullmatch(item.cidr)
+        if is_plain(item.cidr)
     ]
     classes = facts.node_classes.classes
-    if classes and (hashed := classes[0].cluster_hash) and _PLAIN.fullmatch(hashed):
+    if classes and (hashed := classes[0].cluster_hash) and is_plain(hashed):
         own.append((hashed, _HASH))
     changes = (*facts.traffic.same_node.repairs, *facts.traffic.any_node.repairs)
     if changes:
@@ -1092,7 +1029,7 @@ def _examples(rule: Rule) -> list[tuple[str, str, str]]:
             verdict,
             example.name,
             json.dumps(
-                _presentable(example.model_dump(exclude_unset=True, exclude={"name"}), 0),
+                presentable(example.model_dump(exclude_unset=True, exclude={"name"})),
                 indent=2,
                 ensure_ascii=False,
             ),

@@ -208,12 +208,19 @@ class EvidenceEncoder:
         return encoded
 
 
+_PLAIN = frozenset((str, int, bool, type(None)))
+"""Types of which every value is the same in JSON, or is made so by `dumps`."""
+
+
 def _evidence(item: Evidence, deepest: int) -> bytes:
+    path, observed, expected, asset = item.path, item.observed, item.expected, item.asset
+    if type(observed) in _PLAIN and type(expected) in _PLAIN:
+        return dumps({"path": path, "observed": observed, "expected": expected, "asset": asset})
     return b'{"path":%b,"observed":%b,"expected":%b,"asset":%b}' % (
-        dumps(item.path),
-        dumps_observed(item.observed, deepest),
-        dumps_observed(item.expected, deepest),
-        dumps(item.asset),
+        dumps(path),
+        dumps_observed(observed, deepest),
+        dumps_observed(expected, deepest),
+        dumps(asset),
     )
 
 
@@ -226,7 +233,7 @@ class ResultEncoder:
 
     def __init__(self) -> None:
         self._heads: dict[tuple[str, Verdict, Severity], bytes] = {}
-        self._waivers: dict[int, bytes] = {}
+        self._waivers: dict[int, Object | None] = {}
         self._ref: ResourceRef | None = None
         self._resource = b""
         self._evidence = EvidenceEncoder()
@@ -246,39 +253,27 @@ class ResultEncoder:
                 dumps(result.severity.value),
             )
         fix = result.remediation
-        return b"".join(
-            (
-                head,
-                self._resource,
-                b',"subject":',
-                dumps(result.subject),
-                b',"message":',
-                dumps(result.message),
-                b',"evidence":[',
-                self._evidence.encode(ref, result.evidence),
-                b'],"reasons":',
-                dumps(result.reasons),
-                b',"remediation":',
-                b"null" if fix is None else dumps({"text": fix.text, "commands": fix.commands}),
-                b',"fingerprint":',
-                dumps(result.fingerprint),
-                b',"waiver":',
-                b"null" if result.waiver is None else self._waiver(result.waiver),
-                b',"baseline":',
-                dumps(result.baseline),
-                b"}" if not result.declarations else _declared(result.declarations) + b"}",
-            )
+        rest: Object = {
+            "reasons": result.reasons,
+            "remediation": None if fix is None else {"text": fix.text, "commands": fix.commands},
+            "fingerprint": result.fingerprint,
+            "waiver": None if result.waiver is None else self._waiver(result.waiver),
+            "baseline": result.baseline,
+        }
+        if result.declarations:
+            rest["declarations"] = [declaration(one) for one in result.declarations]
+        return b'%b%b,%b,"evidence":[%b],%b' % (
+            head,
+            self._resource,
+            dumps({"subject": result.subject, "message": result.message})[1:-1],
+            self._evidence.encode(ref, result.evidence),
+            dumps(rest)[1:],
         )
 
-    def _waiver(self, given: Waiver) -> bytes:
-        encoded = self._waivers.get(id(given))
-        if encoded is None:
-            encoded = self._waivers[id(given)] = dumps(waiver(given))
-        return encoded
-
-
-def _declared(declarations: tuple[Declaration, ...]) -> bytes:
-    return b',"declarations":' + dumps([declaration(one) for one in declarations])
+    def _waiver(self, given: Waiver) -> Object | None:
+        if id(given) not in self._waivers:
+            self._waivers[id(given)] = waiver(given)
+        return self._waivers[id(given)]
 
 
 def declaration(one: Declaration) -> Object:

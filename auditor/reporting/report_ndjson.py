@@ -22,5 +22,4 @@ def _lines(report: Report) -> Iterator[bytes]:
     yield dumps(header(report)) + b"\n"
     encoder = ResultEncoder()
     for result in report.results:
-        yield encoder.encode(result)
-        yield b"\n"
+        yield encoder.encode(result) + b"\n"

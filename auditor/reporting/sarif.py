@@ -13,7 +13,9 @@ import re
 import zlib
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
+from heapq import nsmallest
+from itertools import chain
 from typing import TYPE_CHECKING, Literal, NotRequired, TypedDict
 from urllib.parse import quote
 from uuid import NAMESPACE_URL, uuid5
@@ -24,6 +26,7 @@ from auditor.engine.result import Severity, Verdict
 from auditor.facts.traffic import decider_text
 from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import canonical, last
+from auditor.model.traffic import Boxes
 from auditor.reporting import markup
 from auditor.reporting.encode import chunks, dumps, utf8
 from auditor.reporting.report_json import EvidenceEncoder, comparison
@@ -652,18 +655,17 @@ class _ResultEncoder:
         traffic = self._traffic.get(result.resource.name)
         if traffic is None:
             return
-        boxes = (*traffic.same_node.analysis.denied, *traffic.any_node.analysis.denied)
-        deciders = dict.fromkeys(
-            (
-                *(box.decided_by for box in boxes),
-                *traffic.same_node.analysis.deciders,
-                *traffic.any_node.analysis.deciders,
-            )
-        )
-        for decider in deciders:
-            if decider is not None and decider.asset is not None:
+        scopes = (traffic.same_node.analysis, traffic.any_node.analysis)
+        deciders = [
+            one for scope in scopes if isinstance(scope.denied, Boxes) for _, one in scope.denied.deciders()
+        ]
+        deciders += (one for scope in scopes for one in scope.deciders)
+        # First by identity: most are met many times, and hashing one takes long.
+        for decider in dict.fromkeys({id(one): one for one in deciders}.values()):
+            if decider.asset is not None:
                 text = decider_text(decider)
                 if text in result.message:
+                    boxes = chain.from_iterable(scope.denied for scope in scopes)
                     yield _Related.of_asset(decider.asset, text, text, _example(boxes, decider))
 
     @cached_property
@@ -691,8 +693,7 @@ class _Related:
     @staticmethod
     def of_asset(asset: str, label: str, linked: str = "", example: str = "") -> _Related:
         """An asset at the path that stays the same as long as the asset does."""
-        parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
-        return _Related(f"gcp/{'/'.join(map(_segment, parts))}.json", asset, label, linked, example)
+        return _Related(_uri_of_asset(asset), asset, label, linked, example)
 
 
 def _declared(result: Result) -> Iterator[_Related]:
@@ -732,6 +733,8 @@ def _example(boxes: Iterable[Box], decider: Decider) -> str:
 def _read_from(result: Result) -> Iterator[_Related]:
     """The assets that the evidence was read from: a firewall rule, a subnetwork, a ConfigMap."""
     own = result.resource.name
+    if all(e.asset == own for e in result.evidence):
+        return
     assets = dict.fromkeys(e.asset for e in result.evidence if e.asset != own and e.asset.startswith("//"))
     names = Counter(map(last, assets))
     for asset in assets:
@@ -855,11 +858,18 @@ def _place(ref: ResourceRef) -> str:
     return f"{kind} {last(ref.name)} of {where}{f', {ref.location}' if ref.location else ''}."
 
 
+@lru_cache(maxsize=4096)
 def _segment(text: str) -> str:
     """One segment of a path: percent-encoded, never empty, never one that a reader resolves away."""
     if not text.strip("."):
         return f"_{text}"
     return quote(text, safe="", errors="backslashreplace")
+
+
+@lru_cache(maxsize=4096)
+def _uri_of_asset(asset: str) -> str:
+    parts = [p for p in canonical(asset).split("/") if p not in _COLLECTION_OF_SCOPE]
+    return f"gcp/{'/'.join(map(_segment, parts))}.json"
 
 
 def _uri(ref: ResourceRef) -> str:
@@ -1014,10 +1024,11 @@ def _undecided(report: Report, selection: _Selection) -> Iterator[Notification]:
     for result in selection.undecided:
         by_rule[result.rule].append(result)
     indexes = {rule.id: index for index, rule in enumerate(report.rules)}
+    short = cache(last)
     for rule, results in sorted(by_rule.items()):
-        names = list(dict.fromkeys(last(r.resource.name) for r in results))
+        names = list(dict.fromkeys([short(r.resource.name) for r in results]))
         reasons = Counter(reason for r in results for reason in r.reasons)
-        worst = sorted(reasons, key=lambda reason: (-reasons[reason], reason))[:3]
+        worst = nsmallest(3, reasons, key=lambda reason: (-reasons[reason], reason))
         listed = ", ".join(shorten(name, 100) for name in names[:5])
         text = (
             f"{rule} could not be decided for {plural(len(names), 'resource')}: {listed}"

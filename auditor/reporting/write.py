@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO, Literal, NamedTuple
 
+from auditor import parallel
 from auditor.errors import AuditorError
 from auditor.reporting import FORMATS
 from auditor.reporting.text import plural
@@ -33,6 +34,15 @@ Incomplete = Literal["refuse", "skip", "write"]
 
 _LISTED = 3
 
+_LARGE = 20_000
+"""Of a report with so many results, several files are written at once."""
+
+_YIELDING = 5
+"""By how much the files that are written beside others come after them where there are not enough cores."""
+
+_IN_SEVERAL = frozenset({"html"})
+"""Formats that are rendered by several processes: not in a process that must end when this one does."""
+
 
 class Written(NamedTuple):
     """A report that was written: where, how many bytes, and a remark for the user (may be empty).
@@ -50,10 +60,20 @@ class Written(NamedTuple):
 class _Target:
     """Where a report goes: a file to be replaced, or (`file` None) something that can only be written to."""
 
+    form: str
     render: Render
     path: str
     file: Path | None
     mode: int | None = None
+
+
+class _Staged(NamedTuple):
+    """A file to be replaced, and the open temporary file beside it that is to take its place."""
+
+    target: _Target
+    file: Path
+    temporary: Path
+    descriptor: int
 
 
 def write_reports(
@@ -71,9 +91,10 @@ def write_reports(
     would be uploaded in its place.
 
     Every report is rendered into a temporary file beside its target before the first target is replaced, so
-    that a failure leaves all files as they were. Missing parent folders are created; an existing file keeps
-    its permissions. Standard output (`-`), pipes and devices are written to last. A reader of a pipe that
-    stops early is no error (its size is given as 0).
+    that a failure leaves all files as they were. Several files of a large report are rendered at once, as far
+    as there are cores. Missing parent folders are created; an existing file keeps its permissions. Standard
+    output (`-`), pipes and devices are written to last. A reader of a pipe that stops early is no error (its
+    size is given as 0).
 
     Raises AuditorError, with the path, for an unknown format, a file that cannot be written, and one that is
     refused.
@@ -91,30 +112,29 @@ def write_reports(
             (stale if lacking else targets).append(target)
             if lacking:
                 written[target.path] = Written(target.path, 0, lacking, skipped=True)
-    return _write(targets, stale, written)
+    return _write(targets, stale, written, large=len(report.results) >= _LARGE)
 
 
 def write_files(formats: Mapping[str, Render], outputs: Sequence[tuple[str, str]]) -> list[Written]:
     """As `write_reports` does, write what the functions of `formats`, by name, render."""
-    return _write([_target(formats, form, path) for form, path in outputs], (), {})
+    return _write([_target(formats, form, path) for form, path in outputs], (), {}, large=False)
 
 
 def _write(
-    targets: Sequence[_Target], stale: Sequence[_Target], written: dict[str, Written]
+    targets: Sequence[_Target], stale: Sequence[_Target], written: dict[str, Written], *, large: bool
 ) -> list[Written]:
     """Write the targets and remove the stale files, all or none of the files."""
     _distinct([*targets, *stale])
     with ExitStack() as unfinished:
-        staged: list[tuple[_Target, Path, Path]] = []
-        for target in targets:
-            if target.file is not None:
-                temporary, written[target.path] = _stage(target, target.file, unfinished)
-                staged.append((target, target.file, temporary))
-        for target, file, temporary in staged:
+        staged = [_stage(one, one.file, unfinished) for one in targets if one.file is not None]
+        shares = _shares(staged) if large else [staged]
+        with parallel.processes(partial(_fill_share, shares, os.getpid()), len(shares)) as filled:
+            written.update((one.path, one) for one in filled)
+        for one in staged:
             try:
-                temporary.replace(file)
+                one.temporary.replace(one.file)
             except OSError as error:
-                raise _cannot_write(target.path, error) from error
+                raise _cannot_write(one.target.path, error) from error
         for target in stale:
             if target.file is not None:
                 try:
@@ -192,7 +212,7 @@ def _target(formats: Mapping[str, Render], form: str, path: str) -> _Target:
     if form not in formats:
         raise AuditorError(f"{form!r} is no format", hint=f"there are {', '.join(formats)}")
     if path == STANDARD_OUTPUT:
-        return _Target(formats[form], path, None)
+        return _Target(form, formats[form], path, None)
     try:
         # Through a symbolic link, the file that it points to is what is to be replaced.
         file = Path(os.path.realpath(path))
@@ -200,7 +220,7 @@ def _target(formats: Mapping[str, Render], form: str, path: str) -> _Target:
     except FileNotFoundError:
         status = Path(path).stat() if Path(path).exists() else None  # /dev/stdout, when it is a pipe
         if status is None:
-            return _Target(formats[form], path, file)
+            return _Target(form, formats[form], path, file)
     except (OSError, ValueError) as error:
         raise _cannot_write(path, error) from error
     if status is None or stat.S_ISDIR(status.st_mode):
@@ -208,10 +228,10 @@ def _target(formats: Mapping[str, Render], form: str, path: str) -> _Target:
             "it is a folder", hint="name a file in it, e.g. report.html, as the PATH of --output", place=path
         )
     if not stat.S_ISREG(status.st_mode):
-        return _Target(formats[form], path, None)
+        return _Target(form, formats[form], path, None)
     if not os.access(file, os.W_OK):
         raise _cannot_write(path, PermissionError(0, "the file is read-only"))
-    return _Target(formats[form], path, file, stat.S_IMODE(status.st_mode))
+    return _Target(form, formats[form], path, file, stat.S_IMODE(status.st_mode))
 
 
 def _distinct(targets: Sequence[_Target]) -> None:
@@ -228,23 +248,55 @@ def _distinct(targets: Sequence[_Target]) -> None:
         seen[target.file] = target.path
 
 
-def _stage(target: _Target, file: Path, unfinished: ExitStack) -> tuple[Path, Written]:
-    """Render into a temporary file beside the target; `unfinished` removes it if it is still there."""
+def _stage(target: _Target, file: Path, unfinished: ExitStack) -> _Staged:
+    """An empty temporary file beside the target; `unfinished` removes it if it is still there."""
     temporary = file.with_name(f".{file.name[:80]}.{secrets.token_hex(6)}.tmp")
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         # Not tempfile, whose files nobody else may read: a report has the permissions of an ordinary file.
         descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o666)
         unfinished.callback(temporary.unlink, missing_ok=True)
-        with os.fdopen(descriptor, "wb") as stream:
-            if target.mode is not None:
-                os.fchmod(descriptor, target.mode)
-            written = _render(target, stream)
-            stream.flush()
-            os.fsync(descriptor)
+        unfinished.callback(os.close, descriptor)
+        if target.mode is not None:
+            os.fchmod(descriptor, target.mode)
     except OSError as error:
         raise _cannot_write(target.path, error) from error
-    return temporary, written
+    return _Staged(target, file, temporary, descriptor)
+
+
+def _shares(staged: Sequence[_Staged]) -> list[list[_Staged]]:
+    """The files that each process is to fill, those of this process first."""
+    count = len(parallel.pieces(staged, 1))
+    here = [one for one in staged if one.target.form in _IN_SEVERAL]
+    others = [one for one in staged if one.target.form not in _IN_SEVERAL]
+    if count == 1 or not others:
+        return [list(staged)]
+    if not here:
+        return [others[number::count] for number in range(count)]
+    count = min(count - 1, len(others))
+    return [here, *(others[number::count] for number in range(count))]
+
+
+def _fill_share(shares: Sequence[Sequence[_Staged]], leader: int, number: int) -> Iterator[Written]:
+    """Fill the files of a share, in a process of its own if that can be; `leader` is the one that waits."""
+    if os.getpid() != leader:
+        # The leader has most to do, and the processes that help it with that: they go first.
+        os.nice(_YIELDING)
+    return map(_fill, shares[number])
+
+
+def _fill(staged: _Staged) -> Written:
+    """Render into the temporary file, which a process that failed may have filled in part."""
+    try:
+        os.ftruncate(staged.descriptor, 0)
+        os.lseek(staged.descriptor, 0, os.SEEK_SET)
+        with os.fdopen(os.dup(staged.descriptor), "wb") as stream:
+            written = _render(staged.target, stream)
+            stream.flush()
+            os.fsync(stream.fileno())
+    except OSError as error:
+        raise _cannot_write(staged.target.path, error) from error
+    return written
 
 
 def _render(target: _Target, stream: BinaryIO) -> Written:

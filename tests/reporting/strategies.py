@@ -42,7 +42,10 @@ _refs = st.builds(
 )
 
 _results = st.builds(
-    lambda rule, verdict, ref, **rest: reports.result(rule, verdict, ref, **rest),
+    # A baseline knows failures alone.
+    lambda rule, verdict, ref, baseline, **rest: reports.result(
+        rule, verdict, ref, baseline=baseline if verdict is Verdict.FAIL else None, **rest
+    ),
     st.sampled_from([entry[0] for entry in reports.RULES]),
     st.sampled_from(Verdict),
     _refs,

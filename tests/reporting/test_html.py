@@ -26,7 +26,7 @@ from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence
 from auditor.model.facts import ClusterFacts
 from auditor.model.inventory import SUBNETWORK, Gap
-from auditor.reporting import html
+from auditor.reporting import html, lines
 from tests.reporting import reports
 
 if TYPE_CHECKING:
@@ -289,15 +289,15 @@ def test_every_result_that_is_no_pass_is_in_the_page_whole(name: str) -> None:
             "verdict": verdict_of(r),
             "severity": r.severity.value,
             "rule": r.rule,
-            "name": html.shown(r.resource.name),
-            "project": html.shown(r.resource.project),
-            "location": html.shown(r.resource.location),
-            "subject": html.shown(r.subject or ""),
-            "message": html.shown(r.message),
-            "reasons": [html.shown(reason) for reason in r.reasons],
+            "name": lines.shown(r.resource.name),
+            "project": lines.shown(r.resource.project),
+            "location": lines.shown(r.resource.location),
+            "subject": lines.shown(r.subject or ""),
+            "message": lines.shown(r.message),
+            "reasons": [lines.shown(reason) for reason in r.reasons],
             "fix": {
-                "text": html.shown(r.remediation.text),
-                "commands": [html.shown(c) for c in r.remediation.commands],
+                "text": lines.shown(r.remediation.text),
+                "commands": [lines.shown(c) for c in r.remediation.commands],
             }
             if r.remediation and r.baseline != "absent"
             else None,
@@ -311,9 +311,9 @@ def test_every_result_that_is_no_pass_is_in_the_page_whole(name: str) -> None:
     evidence = {(e["fingerprint"], e["message"]): e.pop("evidence") for e in found}
     assert sorted(found, key=key) == sorted(expected, key=key)
     for r in listed(report):
-        seen = evidence[r.fingerprint, html.shown(r.message)]
+        seen = evidence[r.fingerprint, lines.shown(r.message)]
         assert [(asset, path) for asset, path, _, _ in seen] == [
-            (html.shown(e.asset), html.shown(e.path)) for e in r.evidence
+            (lines.shown(e.asset), lines.shown(e.path)) for e in r.evidence
         ]
 
 
@@ -350,8 +350,8 @@ def test_every_fact_of_every_cluster_comes_back_as_it_was(name: str) -> None:
     report, found = built(name), decoded(name)
     by_name = {c.resource.name: c for c in report.clusters}
     names = [found.places(number)["\x01"] for number in range(len(report.clusters))]
-    assert sorted(names) == sorted(html.shown(n) for n in by_name)
-    clusters = {html.shown(n): c for n, c in by_name.items()}
+    assert sorted(names) == sorted(lines.shown(n) for n in by_name)
+    clusters = {lines.shown(n): c for n, c in by_name.items()}
     for number, full in enumerate(names):
         facts = clusters[full].facts
         assert set(found.header["facts"]) == set(ClusterFacts.__dataclass_fields__) - {"readiness"}
@@ -367,16 +367,35 @@ def test_every_fact_of_every_cluster_comes_back_as_it_was(name: str) -> None:
                 continue
             expected = asdict(getattr(facts, fact))
             assert [(asset, path) for asset, path, _, _ in evidence] == [
-                (html.shown(one["asset"]), html.shown(one["path"])) for one in expected.pop("evidence")
+                (lines.shown(one["asset"]), lines.shown(one["path"])) for one in expected.pop("evidence")
             ]
             assert orjson.dumps(seen, option=orjson.OPT_SORT_KEYS) == orjson.dumps(
                 presentable(expected), option=orjson.OPT_SORT_KEYS
             )
 
 
+def test_a_fact_that_must_be_written_out_is_not_shown_for_another_cluster() -> None:
+    report = reports.big(4)
+    odd = tuple(
+        replace(
+            one,
+            facts=replace(one.facts, visibility=replace(one.facts.visibility, basis="\u202e"))
+            if one.facts
+            else None,
+        )
+        for one in report.clusters
+    )
+    found = Decoded(b"".join(html.render(replace(report, clusters=odd))).decode())
+    for number in range(4):
+        fact = found.fact("visibility", number)
+        assert fact
+        assert fact["basis"] == r"\u202e"
+        assert {asset for asset, *_ in fact["evidence"]} == {found.places(number)["\x01"]}
+
+
 def presentable(value: Any) -> Any:
     if isinstance(value, str):
-        return html.shown(value)
+        return lines.shown(value)
     if isinstance(value, dict):
         return {key: presentable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
@@ -716,7 +735,7 @@ def test_the_bars_of_a_folder_add_up() -> None:
 
 @given(st.text(st.characters(codec=None)))
 def test_shown_text_hides_nothing_and_keeps_the_rest(text: str) -> None:
-    shown = html.shown(text)
+    shown = lines.shown(text)
     assert not HIDDEN.search(shown)
     shown.encode()
     kept = [c for c in text if c.isascii() and c.isprintable()]
@@ -726,7 +745,7 @@ def test_shown_text_hides_nothing_and_keeps_the_rest(text: str) -> None:
 
 @given(st.text(st.characters(min_codepoint=32, max_codepoint=126)))
 def test_plain_text_is_shown_as_it_is(text: str) -> None:
-    assert html.shown(text) == text
+    assert lines.shown(text) == text
 
 
 @given(
@@ -749,8 +768,8 @@ def test_any_name_and_value_can_be_shown(value: Any, text: str) -> None:
     )
     found = Decoded(b"".join(html.render(reports.report((), [result], rules_=reports.rules()[:1]))).decode())
     only = found.findings()[0]
-    assert only["message"] == html.shown(result.message)
-    assert only["name"] == html.shown(ref.name)
-    assert only["subject"] == html.shown(text)
-    assert only["evidence"][0][:2] == [html.shown(ref.name), html.shown(text)]
+    assert only["message"] == lines.shown(result.message)
+    assert only["name"] == lines.shown(ref.name)
+    assert only["subject"] == lines.shown(text)
+    assert only["evidence"][0][:2] == [lines.shown(ref.name), lines.shown(text)]
     assert not HIDDEN.search(str(only))

@@ -290,7 +290,7 @@ def test_the_name_of_one_rule_within_that_of_another_is_no_link() -> None:
     short = replace(reports.DENY_EGRESS, rule="egress", asset=f"{reports.DENY_EGRESS.asset}-2")
     traffic = reports.denied_traffic()
     boxes = (*traffic.same_node.analysis.denied, reports.box("egress", "tcp", "10.9.0.0/16", short))
-    analysis = replace(traffic.same_node.analysis, denied=boxes)
+    analysis = replace(traffic.same_node.analysis, denied=reports.boxes(boxes))
     traffic = replace(traffic, same_node=replace(traffic.same_node, analysis=analysis))
     text = denied(f"Denied by {BY_RULE}.", traffic)["message"]["text"]
     assert text.startswith(f"Denied by [{BY_RULE}](1).")
@@ -300,7 +300,7 @@ def test_brackets_in_a_rules_name_do_not_end_a_link() -> None:
     evil = replace(reports.DENY_EGRESS, rule="x](https://evil.example)[y\\")
     traffic = reports.denied_traffic()
     boxes = tuple(replace(box, decided_by=evil) for box in traffic.same_node.analysis.denied)
-    analysis = replace(traffic.same_node.analysis, denied=boxes)
+    analysis = replace(traffic.same_node.analysis, denied=reports.boxes(boxes))
     traffic = replace(traffic, same_node=replace(traffic.same_node, analysis=analysis))
     text = denied(
         "Denied by x](https://evil.example)[y\\ (VPC firewall rule, priority 65000, project net-host).",

@@ -17,7 +17,7 @@ ROOMY = traffic.Limits(50, 10)
 
 
 def digest(found: Any, limit: traffic.Limits = ROOMY) -> Any:
-    return json.loads(orjson.dumps(traffic.Digester(limit).digest(found)))
+    return json.loads(orjson.dumps(traffic.Digester(limit).digest(found), lambda shared: shared.value))
 
 
 def witness(row: Any) -> tuple[str, str]:
