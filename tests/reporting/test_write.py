@@ -15,10 +15,10 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
-from auditor import reporting
+from auditor import parallel, reporting
 from auditor.errors import AuditorError
 from auditor.model.inventory import Gap
-from auditor.reporting import FORMATS, sarif
+from auditor.reporting import FORMATS, sarif, write
 from auditor.reporting.shards import shard_number
 from auditor.reporting.write import write_reports
 from tests.reporting import reports
@@ -106,6 +106,61 @@ def test_a_failure_leaves_every_file_as_it_was(
     if isinstance(caught.value, AuditorError):
         assert caught.value.place == str(tmp_path / "b.txt")
         assert "No space left" in caught.value.message
+
+
+@pytest.fixture
+def at_once(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Let three processes write even a small report; the list has an item for each further process."""
+    forked: list[int] = []
+    fork = os.fork
+
+    def counted() -> int:
+        forked.append(1)
+        return fork()
+
+    monkeypatch.setattr(write, "_LARGE", 0)
+    monkeypatch.setattr(parallel, "_cores", lambda: 3)
+    monkeypatch.setattr(os, "fork", counted)
+    return forked
+
+
+@pytest.mark.parametrize("formats", [("html", "sarif", "ndjson", "csv"), ("sarif", "json", "markdown")])
+def test_files_that_are_written_at_once_are_the_same(
+    tmp_path: Path, formats: tuple[str, ...], request: pytest.FixtureRequest
+) -> None:
+    report = reports.all_verdicts()
+
+    def written(folder: Path) -> tuple[list[str], list[int], dict[str, bytes]]:
+        found = write_reports(report, [(form, str(folder / form)) for form in formats])
+        return [Path(one.path).name for one in found], [one.size for one in found], everything_in(folder)
+
+    before = written(tmp_path / "one")
+    forked = request.getfixturevalue("at_once")
+    assert written(tmp_path / "several") == before
+    assert len(forked) == 2
+
+
+@pytest.mark.parametrize("error", [OSError(errno.ENOSPC, "No space left on device"), ValueError("odd")])
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_failure_of_any_process_leaves_every_file_as_it_was(
+    tmp_path: Path,
+    at_once: list[int],
+    failing: Callable[[BaseException], None],
+    error: Exception,
+    place: int,
+) -> None:
+    outputs = [(form, str(tmp_path / form)) for form in ("html", "sarif", "csv")]
+    for _, path in outputs:
+        Path(path).write_text("old")
+    before = everything_in(tmp_path)
+    failing(error)
+    outputs.insert(place, ("broken", str(tmp_path / "new")))
+    with pytest.raises(AuditorError if isinstance(error, OSError) else ValueError) as told:
+        write_reports(reports.all_verdicts(), outputs)
+    assert everything_in(tmp_path) == before
+    assert len(at_once) == 2
+    if isinstance(error, OSError):
+        assert str(told.value).startswith(str(tmp_path / "new"))
 
 
 def test_a_full_disk_is_an_error_with_a_hint() -> None:
