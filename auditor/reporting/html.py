@@ -14,6 +14,7 @@ import gzip
 import hashlib
 import json
 import re
+from array import array
 from collections import Counter
 from functools import cache, lru_cache
 from itertools import chain
@@ -211,18 +212,25 @@ def _subject_places(subject: str) -> tuple[tuple[str, str], ...]:
 class _Share(NamedTuple):
     """What is said of some resources, in their order, as numbers of texts.
 
-    `facts` has for each cluster the line of each fact, -1 where the inventory holds no data, `reasons` the
-    sentences of its readiness, `declared` the line of its declarations, by number of the cluster. `findings`
+    `facts` has for each fact the line of every cluster, -1 where the inventory holds no data; `reasons` has
+    the sentences of a cluster's readiness, `declared` the line of its declarations, by its number. `findings`
     and `messages` have the line and the sentence of every listed result.
     """
 
-    facts: list[list[int]]
+    facts: tuple[array[int], ...]
     reasons: list[list[int]]
     declared: dict[int, int]
-    findings: list[int]
-    messages: list[int]
+    findings: array[int]
+    messages: array[int]
     lines: list[str]
     sentences: list[str]
+
+
+def _empty(listed: int = 0) -> _Share:
+    """A share with room for so many listed results, else empty."""
+    columns = tuple(array("q") for _ in (*_PLAIN_FACTS, "traffic"))
+    none = array("q", [0]) * listed
+    return _Share(columns, [], {}, none, none[:], [], [])
 
 
 @dataclasses.dataclass(slots=True)
@@ -243,8 +251,8 @@ class _RuleCount:
 class _Page:
     """The report, arranged once for the template and the two data blocks.
 
-    `places` has for each resource what its texts are templated with, `parts` what of it its name consists of,
-    `networks` the names of a cluster's network, `own` what is a cluster's own.
+    `places` has for each resource what its texts are templated with, `names` its templated name, by number;
+    `networks` has the names of a cluster's network, `own` what is a cluster's own.
     `undecided` has one example for each distinct text about an undecided result of a rule, with its key in
     `undecided_counts`.
     """
@@ -263,7 +271,8 @@ class _Page:
         self.refs: list[ResourceRef] = []
         self.shorts: list[str] = []
         self.places: list[tuple[tuple[str, str], ...]] = []
-        self.parts: list[tuple[tuple[str, str], ...]] = []
+        self.names: list[int] = []
+        self.name_texts = Interned()
         self.networks: list[tuple[tuple[str, str], ...]] = []
         self.own = [_own_places(cluster.facts) for cluster in self.clusters]
         self._plain: dict[str, bool] = {}
@@ -300,7 +309,7 @@ class _Page:
             parts.append((location, _LOCATION))
         if is_plain(short):
             parts.append((short, _SHORT))
-        self.parts.append(tuple(parts))
+        self.names.append(self.name_texts(templated(shown(ref.name), parts)))
         self.places.append(((ref.name, _NAME), *parts) if is_plain(ref.name) else tuple(parts))
 
     def _resource(self, ref: ResourceRef) -> int:
@@ -416,10 +425,7 @@ class _Page:
         Many random digits are most of a large file, so beyond a few thousand only a prefix is kept that
         tells all of them apart.
         """
-        whole = [row[1].fingerprint for row in self.listed]
-        joined = "".join(whole)
-        if not (joined.isascii() and joined.isalnum()):
-            whole = [shown(text) for text in whole]
+        whole = [shown(row[1].fingerprint) for row in self.listed]
         lengths = (64,) if len(whole) <= 4000 else (9, 10, 12, 16, 24, 64)
         for digits in lengths:
             cut = [text[:digits].ljust(digits) for text in whole]
@@ -431,17 +437,17 @@ class _Page:
     def listing(self) -> bytes:
         """What the lists of findings and clusters show and filter by: columns of numbers into tables."""
         strings, sentences = self.strings, self.said.sentences
-        projects, locations, folders, names = Interned(), Interned(), Interned(), Interned()
+        projects, locations, folders = Interned(), Interned(), Interned()
         types, baselines = Interned(), Interned([""])
         resources = [
             (
                 shown(short),
                 projects(shown(ref.project)),
                 locations(shown(ref.location)),
-                names(templated(shown(ref.name), parts)),
+                name,
                 types(shown(ref.type)),
             )
-            for ref, short, parts in zip(self.refs, self.shorts, self.parts, strict=True)
+            for ref, short, name in zip(self.refs, self.shorts, self.names, strict=True)
         ]
         clusters = []
         for number, cluster in enumerate(self.clusters):
@@ -463,21 +469,20 @@ class _Page:
             )
         severities = list(SEVERITY_MARKS)
         rank: dict[str, int] = {severity: number for number, severity in enumerate(severities)}
-        rows = [
-            (
-                state,
-                rank[result.severity],
-                rule,
-                resource,
-                0 if result.subject is None else strings(shown(result.subject)),
-                strings(sentences[message]),
-                0 if result.baseline is None else baselines(result.baseline),
-                -1 if result.waiver is None else self._waiver(result.waiver),
-            )
-            for (state, result, resource, rule), message in zip(self.listed, self.said.messages, strict=True)
-        ]
-        findings = _columns("state severity rule resource subject message baseline waiver", rows)
-        findings["resource"] = _differences(findings["resource"])
+        subjects, messages = [], []
+        for (_, result, _, _), message in zip(self.listed, self.said.messages, strict=True):
+            subjects.append(0 if result.subject is None else strings(shown(result.subject)))
+            messages.append(strings(sentences[message]))
+        findings: dict[str, Any] = {
+            "state": [row[0] for row in self.listed],
+            "severity": [rank[row[1].severity] for row in self.listed],
+            "rule": [row[3] for row in self.listed],
+            "resource": _differences([row[2] for row in self.listed]),
+            "subject": subjects,
+            "message": messages,
+            "baseline": [0 if row[1].baseline is None else baselines(row[1].baseline) for row in self.listed],
+            "waiver": [-1 if row[1].waiver is None else self._waiver(row[1].waiver) for row in self.listed],
+        }
         findings["digits"], findings["fingerprint"] = self._fingerprints()
         rules = [
             {
@@ -505,7 +510,7 @@ class _Page:
                 "projects": projects.items,
                 "locations": locations.items,
                 "folders": folders.items,
-                "names": names.items,
+                "names": self.name_texts.items,
                 "types": types.items,
                 "baselines": baselines.items,
                 "resources": _columns("short project location name type", resources),
@@ -531,9 +536,8 @@ class _Page:
         lines = Interned()
         said = self.said
         final = [-1] * (len(said.lines) + 1)
-        for number in dict.fromkeys(
-            (*chain.from_iterable(said.facts), *said.findings, *said.declared.values())
-        ):
+        by_cluster = chain.from_iterable(zip(*said.facts, strict=True))
+        for number in dict.fromkeys(chain(by_cluster, said.findings, said.declared.values())):
             if number >= 0:
                 final[number] = lines(said.lines[number])
         findings = [final[number] for number in said.findings]
@@ -541,8 +545,8 @@ class _Page:
         header = {
             "findings": findings,
             "facts": {
-                name: [final[row[column]] for row in said.facts]
-                for column, name in enumerate((*_PLAIN_FACTS, "traffic"))
+                name: [final[number] for number in column]
+                for name, column in zip((*_PLAIN_FACTS, "traffic"), said.facts, strict=True)
             },
             "declared": {str(cluster): final[number] for cluster, number in said.declared.items()},
             "outcomes": self.outcome_pairs,
@@ -558,7 +562,7 @@ class _Page:
         for number, row in enumerate(self.listed):
             about[row[2]].append(number)
         pieces = parallel.pieces(range(len(self.refs)), _FEWEST)
-        said = _Share([], [], {}, [0] * len(self.listed), [0] * len(self.listed), [], [])
+        said = _empty(len(self.listed))
         with parallel.processes(
             lambda piece: iter([self._share(pieces[piece], about, limit)]), len(pieces)
         ) as shares:
@@ -566,7 +570,8 @@ class _Page:
                 lines, sentences = len(said.lines), len(said.sentences)
                 said.lines.extend(share.lines)
                 said.sentences.extend(share.sentences)
-                said.facts.extend([n if n < 0 else lines + n for n in row] for row in share.facts)
+                for column, more in zip(said.facts, share.facts, strict=True):
+                    column.extend(n if n < 0 else lines + n for n in more)
                 said.reasons.extend([sentences + n for n in row] for row in share.reasons)
                 said.declared.update({cluster: lines + n for cluster, n in share.declared.items()})
                 listed = chain.from_iterable(about[resource] for resource in resources)
@@ -580,7 +585,7 @@ class _Page:
     ) -> _Share:
         """What is said of some resources; `about` has the listed results about each, by number."""
         lines, sentences = Lines(len(_PLAIN_FACTS) + 1), Sentences()
-        share = _Share([], [], {}, [], [], lines.items, sentences.items)
+        share = _empty()._replace(lines=lines.items, sentences=sentences.items)
         digest = traffic.Digester(limit).digest
         met: dict[int, Shared] = {}
         for resource in resources:
@@ -589,10 +594,11 @@ class _Page:
                 cluster = self.clusters[resource]
                 facts = cluster.facts
                 if facts is None:
-                    share.facts.append([-1] * (len(_PLAIN_FACTS) + 1))
+                    found = [-1] * len(share.facts)
                 else:
-                    values = (*_READ_FACTS(facts), digest(facts.traffic))
-                    share.facts.append(lines.facts(values, places))
+                    found = lines.facts((*_READ_FACTS(facts), digest(facts.traffic)), places)
+                for column, line in zip(share.facts, found, strict=True):
+                    column.append(line)
                 share.reasons.append(sentences.about(cluster.readiness.reasons, places))
                 if cluster.declarations:
                     (share.declared[resource],) = lines.others([cluster.declarations], places)

@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import gzip
 import hashlib
+import os
 import re
+import signal
 import subprocess
 import sys
 from collections import Counter
@@ -20,7 +22,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor import bundled
+from auditor import bundled, parallel
 from auditor.engine.result import Comparison, Point, Result, Severity, Unsettled, Verdict
 from auditor.model.declaration import Declaration
 from auditor.model.evidence import Evidence
@@ -191,6 +193,45 @@ def listed(report: Report) -> list[Result]:
 @ALL
 def test_the_same_report_gives_the_same_bytes(name: str) -> None:
     assert b"".join(html.render(BUILDERS[name]())).decode() == page(name)
+
+
+@pytest.fixture
+def in_several(monkeypatch: pytest.MonkeyPatch) -> None:
+    if not hasattr(os, "fork"):
+        pytest.skip("needs fork")
+    monkeypatch.setattr(parallel, "_cores", lambda: 3)
+    monkeypatch.setattr(html, "_FEWEST", 1)
+
+
+@pytest.mark.usefixtures("in_several")
+@ALL
+def test_several_processes_give_the_bytes_of_one(name: str) -> None:
+    one = page(name)  # it is too small for several
+    pids = []
+    fork = os.fork
+
+    def counted() -> int:
+        pids.append(fork())
+        return pids[-1]
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "fork", counted)
+        several = b"".join(html.render(built(name))).decode()
+    assert several == one
+    assert len(pids) == (0 if name == "empty" else 2)
+
+
+@pytest.mark.usefixtures("in_several")
+def test_what_a_process_fails_to_write_is_written_here(monkeypatch: pytest.MonkeyPatch) -> None:
+    here, share = os.getpid(), html._Page._share
+
+    def failing(*arguments: Any) -> Any:
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return share(*arguments)
+
+    monkeypatch.setattr(html._Page, "_share", failing)
+    assert b"".join(html.render(built("big"))).decode() == page("big")
 
 
 @ALL

@@ -3,10 +3,12 @@ from __future__ import annotations
 import errno
 import io
 import os
+import signal
 import stat
 import subprocess
 import sys
 import threading
+import time
 from dataclasses import replace
 from pathlib import Path
 from types import MappingProxyType
@@ -161,6 +163,94 @@ def test_a_failure_of_any_process_leaves_every_file_as_it_was(
     assert len(at_once) == 2
     if isinstance(error, OSError):
         assert str(told.value).startswith(str(tmp_path / "new"))
+
+
+@pytest.fixture
+def formats(monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Make formats of functions."""
+
+    def install(**renderers: Callable[[Report], Iterator[bytes]]) -> None:
+        monkeypatch.setattr(write, "FORMATS", MappingProxyType({**FORMATS, **renderers}))
+
+    return install
+
+
+def pid(_: Report) -> Iterator[bytes]:
+    yield str(os.getpid()).encode()
+
+
+@pytest.mark.usefixtures("at_once")
+def test_the_page_is_written_here_and_others_beside_it(tmp_path: Path, formats: Callable[..., None]) -> None:
+    formats(ndjson=pid, html=pid, csv=pid)
+    write_reports(reports.report(), [(form, str(tmp_path / form)) for form in ("ndjson", "html", "csv")])
+    found = everything_in(tmp_path)
+    assert found["html"] == str(os.getpid()).encode()
+    assert len(set(found.values())) == 3
+
+
+def test_one_core_or_a_small_report_needs_no_other_process(
+    tmp_path: Path, at_once: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    outputs = [(form, str(tmp_path / form)) for form in ("html", "csv")]
+    with monkeypatch.context() as patch:
+        patch.setattr(parallel, "_cores", lambda: 1)
+        write_reports(reports.all_verdicts(), outputs)
+    monkeypatch.setattr(write, "_LARGE", 1_000)
+    write_reports(reports.all_verdicts(), outputs)
+    assert at_once == []
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_whose_process_dies_is_written_here_from_its_beginning(
+    tmp_path: Path, formats: Callable[..., None]
+) -> None:
+    here = os.getpid()
+
+    def dying(_: Report) -> Iterator[bytes]:
+        yield b"short" if os.getpid() == here else b"long" * 100_000
+        if os.getpid() != here:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    formats(html=pid, csv=dying)
+    written = write_reports(reports.report(), [(form, str(tmp_path / form)) for form in ("html", "csv")])
+    assert everything_in(tmp_path) == {"csv": b"short", "html": str(here).encode()}
+    assert written[1].size == 5
+
+
+@pytest.mark.usefixtures("at_once")
+def test_an_interruption_ends_the_other_process_and_leaves_nothing_behind(
+    tmp_path: Path, formats: Callable[..., None]
+) -> None:
+    told, out = tmp_path / "pid", tmp_path / "out"
+
+    def waiting(_: Report) -> Iterator[bytes]:
+        yield b"half"
+        told.with_suffix(".new").write_text(str(os.getpid()))
+        told.with_suffix(".new").rename(told)
+        time.sleep(600)
+
+    def interrupted(_: Report) -> Iterator[bytes]:
+        yield b"half"
+        while not told.exists():
+            time.sleep(0.01)
+        raise KeyboardInterrupt
+
+    formats(html=interrupted, csv=waiting)
+    with pytest.raises(KeyboardInterrupt):
+        write_reports(reports.report(), [(form, str(out / form)) for form in ("html", "csv")])
+    assert everything_in(out) == {}
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(told.read_text()), 0)
+
+
+@pytest.mark.usefixtures("at_once")
+def test_a_file_that_is_written_beside_others_keeps_its_permissions(tmp_path: Path) -> None:
+    target = tmp_path / "csv"
+    target.write_bytes(b"old")
+    target.chmod(0o604)
+    write_reports(reports.report(), [(form, str(tmp_path / form)) for form in ("html", "csv")])
+    assert stat.S_IMODE(target.stat().st_mode) == 0o604
+    assert target.read_bytes() != b"old"
 
 
 def test_a_full_disk_is_an_error_with_a_hint() -> None:
