@@ -656,9 +656,7 @@ class _ResultEncoder:
         if traffic is None:
             return
         scopes = (traffic.same_node.analysis, traffic.any_node.analysis)
-        deciders = [
-            one for scope in scopes if isinstance(scope.denied, Boxes) for _, one in scope.denied.deciders()
-        ]
+        deciders = [one for scope in scopes for one in _denying(scope.denied)]
         deciders += (one for scope in scopes for one in scope.deciders)
         # First by identity: most are met many times, and hashing one takes long.
         for decider in dict.fromkeys({id(one): one for one in deciders}.values()):
@@ -694,6 +692,13 @@ class _Related:
     def of_asset(asset: str, label: str, linked: str = "", example: str = "") -> _Related:
         """An asset at the path that stays the same as long as the asset does."""
         return _Related(_uri_of_asset(asset), asset, label, linked, example)
+
+
+def _denying(denied: Sequence[Box]) -> Iterator[Decider]:
+    """The rule that decides each box, where one does, without making the boxes."""
+    if isinstance(denied, Boxes):
+        return (decider for _, decider in denied.deciders())
+    return (box.decided_by for box in denied if box.decided_by is not None)
 
 
 def _declared(result: Result) -> Iterator[_Related]:
