@@ -7,9 +7,10 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 # Some tests wait for servers and for the browser: one more than there are cores keeps these at work.
 WORKERS := $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
-PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+# What is never imported need not be compiled.
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
 
-.PHONY: scan test browser multitool check generate bench verify mutants clean help
+.PHONY: scan test pytest browser multitool check generate bench verify mutants clean help
 
 help:  ## what there is to make
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /  make \1\t/' | expand -t 18
@@ -20,7 +21,9 @@ scan: $(RUN)  ## scan the demo organisation into out/
 	status=$$?; if [ $$status -eq 2 ]; then exit 2; fi
 
 test:  ## everything that CI runs
-	@$(MAKE) --no-print-directory --jobs=3 --output-sync check browser multitool
+	@$(MAKE) --no-print-directory --jobs=4 check pytest
+
+pytest: $(DEV) browser multitool
 	$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
 
 browser:
@@ -60,10 +63,10 @@ clean:  ## remove what make made
 
 $(RUN): .venv/bin/python pyproject.toml
 	@echo "installing into .venv ..."
-	@$(PIP) install --editable .
+	@$(INSTALL) --editable .
 	@touch $@
 
 $(DEV): .venv/bin/python pyproject.toml
 	@echo "installing into .venv, with what development needs ..."
-	@$(PIP) install --editable '.[dev,terraform]'
+	@$(INSTALL) --editable '.[dev,terraform]'
 	@touch $(RUN) $@

@@ -29,6 +29,31 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+_WAITING = ("sources/live/", "reporting/browser/", "test_action.py", "test_deploy.py", "test_upload.py")
+"""Tests that wait for servers, processes and the browser more than they compute."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Half of the processes begin with the tests that wait: at the end nothing would fill the waiting."""
+    workers = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    here = Path(__file__).parent
+    waiting: list[pytest.Item] = []
+    others: list[pytest.Item] = []
+    for item in items:
+        waits = item.path.relative_to(here).as_posix().startswith(_WAITING)
+        (waiting if waits else others).append(item)
+    # Each process is first given as many tests as any other, those that follow each other.
+    share = len(items) // workers
+    beginning = max(1, workers // 2)
+    items.clear()
+    for number in range(beginning):
+        low, high = (len(waiting) * end // beginning for end in (number, number + 1))
+        room = max(0, share - (high - low))
+        items += [*waiting[low:high], *others[:room]]
+        del others[:room]
+    items += others
+
+
 @pytest.fixture
 def snapshot(request: pytest.FixtureRequest) -> Callable[[str, bytes], None]:
     """Compare bytes with a file in tests/snapshots; with --rewrite-snapshots, write the file."""

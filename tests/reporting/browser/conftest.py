@@ -18,7 +18,7 @@ from tests.reporting import reports
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from playwright.sync_api import Browser, Dialog, Page
+    from playwright.sync_api import Browser, ConsoleMessage, Dialog, Error, Page, Request
 
     from auditor.engine.result import Report
 
@@ -86,20 +86,43 @@ class Recorded:
     problems: list[str] = field(default_factory=list)
     requests: list[str] = field(default_factory=list)
 
-    def dismiss(self, dialog: Dialog) -> None:
+    def console(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.problems.append(message.text)
+
+    def error(self, error: Error) -> None:
+        self.problems.append(str(error))
+
+    def dialog(self, dialog: Dialog) -> None:
         self.problems.append(f"a dialog opened: {dialog.message}")
         dialog.dismiss()
 
+    def request(self, request: Request) -> None:
+        self.requests.append(request.url)
+
     def check(self) -> None:
         assert not self.problems
-        assert self.requests
-        assert all(url.startswith("file:") for url in self.requests)
+        own = [url for url in self.requests if url != "about:blank"]
+        assert own
+        assert all(url.startswith("file:") for url in own)
+
+
+@pytest.fixture(scope="session")
+def idle(browser: Browser) -> dict[bool, list[Page]]:
+    """Pages that no test is using, with and without script.
+
+    To make a page takes far longer than to open a file in it. Of a report nothing stays: it has no origin of
+    its own and stores nothing.
+    """
+    return {True: [], False: []}
 
 
 @pytest.fixture
-def open_page(browser: Browser, files: Callable[[str], Path]) -> Iterator[Callable[..., Recorded]]:
+def open_page(
+    browser: Browser, idle: dict[bool, list[Page]], files: Callable[[str], Path]
+) -> Iterator[Callable[..., Recorded]]:
     """Open a report by name, with a fragment and settings; what went wrong is checked at the end."""
-    opened: list[Recorded] = []
+    opened: list[tuple[bool, Recorded]] = []
 
     def open_(
         name: str = "all_verdicts",
@@ -109,26 +132,34 @@ def open_page(browser: Browser, files: Callable[[str], Path]) -> Iterator[Callab
         theme: str = "light",
         script: bool = True,
     ) -> Recorded:
-        context = browser.new_context(
-            offline=True,
-            color_scheme=theme,  # type: ignore[arg-type]
-            viewport={"width": width, "height": 900},
-            java_script_enabled=script,
-        )
-        context.set_default_timeout(10_000)
-        recorded = Recorded(context.new_page())
+        recorded = Recorded(idle[script].pop() if idle[script] else _new_page(browser, script=script))
+        opened.append((script, recorded))
         page = recorded.page
-        page.on("console", lambda m: recorded.problems.append(m.text) if m.type == "error" else None)
-        page.on("pageerror", lambda error: recorded.problems.append(str(error)))
-        page.on("dialog", recorded.dismiss)
-        page.on("request", lambda request: recorded.requests.append(request.url))
+        page.set_viewport_size({"width": width, "height": 900})
+        page.emulate_media(media="null", color_scheme=theme)  # type: ignore[arg-type]
+        page.on("console", recorded.console)
+        page.on("pageerror", recorded.error)
+        page.on("dialog", recorded.dialog)
+        page.on("request", recorded.request)
         page.goto(files(name).as_uri() + fragment)
         if script:
             page.wait_for_selector("html[data-ready]")
-        opened.append(recorded)
         return recorded
 
     yield open_
-    for recorded in opened:
+    for script, recorded in opened:
+        page = recorded.page
+        page.goto("about:blank")
+        page.context.clear_permissions()
+        page.remove_listener("console", recorded.console)
+        page.remove_listener("pageerror", recorded.error)
+        page.remove_listener("dialog", recorded.dialog)
+        page.remove_listener("request", recorded.request)
         recorded.check()
-        recorded.page.context.close()
+        idle[script].append(page)
+
+
+def _new_page(browser: Browser, *, script: bool) -> Page:
+    context = browser.new_context(offline=True, java_script_enabled=script)
+    context.set_default_timeout(10_000)
+    return context.new_page()
