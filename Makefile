@@ -7,8 +7,10 @@ RUN := .venv/.run-installed
 DEV := .venv/.dev-installed
 # Some tests wait for servers and for the browser: one more than there are cores keeps these at work.
 WORKERS := $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
-# What is never imported need not be compiled.
-INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install --no-compile
+INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install
+
+# Where nothing is kept compiled, every start of the program compiles it anew.
+unexport PYTHONDONTWRITEBYTECODE
 
 .PHONY: scan test pytest browser multitool check generate bench verify mutants clean help
 
@@ -68,5 +70,5 @@ $(RUN): .venv/bin/python pyproject.toml
 
 $(DEV): .venv/bin/python pyproject.toml
 	@echo "installing into .venv, with what development needs ..."
-	@$(INSTALL) --editable '.[dev,terraform]'
+	@$(INSTALL) --no-compile --editable '.[dev,terraform]'  # the tests compile what they import
 	@touch $(RUN) $@
