@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor import __version__, parallel
@@ -15,7 +16,7 @@ from auditor.model.inventory import CLUSTER, NETWORK
 from auditor.model.names import last, project_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from datetime import datetime
 
     from auditor.engine.evaluate import Judge
@@ -31,6 +32,7 @@ _FEWEST = 1_000
 """For so many clusters a further process is worth its start."""
 
 _BATCH = 256
+"""So many clusters are judged, and handed over, in one go."""
 
 _NO_DATA = Readiness("unknown", ("The inventory holds no data about this cluster.",))
 
@@ -50,18 +52,34 @@ def audit(
     clock and no network: the same arguments give the same report.
     """
     deriver = Deriver(inventory)
-    clusters: list[ClusterReport] = []
-    results: list[Result] = []
-    pieces = parallel.pieces(inventory.clusters, _FEWEST)
-    with parallel.processes(
-        lambda number: _batches(inventory, pieces[number], judge), len(pieces)
-    ) as batches:
-        for batch in batches:
-            clusters += batch.clusters
-            results += batch.results
-            if batch.learned is not None:
-                deriver.learn(batch.learned)
-            progress(len(clusters))
+    size = max(_BATCH, -(-len(inventory.clusters) // parallel.Urn.MOST))
+    batches = [inventory.clusters[low : low + size] for low in range(0, len(inventory.clusters), size)]
+    judged: dict[int, _Batch] = {}
+    done = 0
+
+    def take_in(items: Iterable[_Batch | Learned]) -> None:
+        nonlocal done
+        for item in items:
+            if isinstance(item, _Batch):
+                judged[item.number] = item
+                done += len(item.clusters)
+                progress(done)
+            else:
+                deriver.learn(item)
+
+    with (
+        parallel.Urn(len(batches)) as urn,
+        parallel.processes(
+            lambda _: _judged(inventory, judge, batches, urn),
+            parallel.useful(len(inventory.clusters), _FEWEST),
+        ) as items,
+    ):
+        take_in(items)
+    # What a process had drawn that failed.
+    take_in(_judged(inventory, judge, batches, [one for one in range(len(batches)) if one not in judged]))
+    clusters = [cluster for number in range(len(batches)) for cluster in judged[number].clusters]
+    results = [result for number in range(len(batches)) for result in judged[number].results]
+    judged.clear()
     for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
         network = inventory.networks.get(key)
         name = network.asset if network else f"//compute.googleapis.com/{key}"
@@ -99,25 +117,37 @@ def _extents(inventory: Inventory) -> dict[str, Extent]:
 
 
 class _Batch(NamedTuple):
-    # What was found about some clusters; the last one holds what networks have to know of all before it.
+    # What was found out about some clusters.
+    number: int
     clusters: list[ClusterReport]
     results: list[Result]
-    learned: Learned | None
 
 
-def _batches(inventory: Inventory, entries: Sequence[ClusterEntry], judge: Judge) -> Iterator[_Batch]:
+def _judged(
+    inventory: Inventory, judge: Judge, batches: Sequence[Sequence[ClusterEntry]], numbers: Iterable[int]
+) -> Iterator[_Batch | Learned]:
+    """What is found out about some of the batches, and at last what networks have to know of these."""
     deriver = Deriver(inventory)
-    for start in range(0, len(entries), _BATCH):
+    for number in numbers:
         clusters: list[ClusterReport] = []
         results: list[Result] = []
-        for entry in entries[start : start + _BATCH]:
+        # Few reports tell all facts: what another process found out is unpickled for those alone.
+        kept: list[ClusterFacts] = []
+        together = parallel.Together(kept)
+        for entry in batches[number]:
             cluster = inventory.decode(entry)
-            facts = deriver.cluster(cluster) if cluster.data is not None else None
             ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
-            clusters.append(_cluster_report(cluster, ref, facts))
+            facts = None
+            if cluster.data is not None:
+                facts = deriver.cluster(cluster)
+                kept.append(facts)
+            later = parallel.Later(together, len(kept) - 1) if facts is not None else None
+            clusters.append(
+                _cluster_report(cluster, ref, later, _NO_DATA if facts is None else facts.readiness.told)
+            )
             results += judge.cluster(ref, cluster.data, facts)
-        last = start + _BATCH >= len(entries)
-        yield _Batch(clusters, results, deriver.learned() if last else None)
+        yield _Batch(number, clusters, results)
+    yield deriver.learned()
 
 
 def rules_digest(packs: Sequence[LoadedPack]) -> str:
@@ -126,7 +156,9 @@ def rules_digest(packs: Sequence[LoadedPack]) -> str:
     return "sha256:" + hashlib.sha256(digests.encode()).hexdigest()
 
 
-def _cluster_report(cluster: Cluster, ref: ResourceRef, facts: ClusterFacts | None) -> ClusterReport:
+def _cluster_report(
+    cluster: Cluster, ref: ResourceRef, kept: parallel.Later[ClusterFacts] | None, readiness: Readiness
+) -> ClusterReport:
     entry, data = cluster.entry, cluster.data or {}
     folder = next((one for one in entry.ancestors if one.startswith("folders/")), "")
     autopilot = data.get("autopilot")
@@ -139,14 +171,14 @@ def _cluster_report(cluster: Cluster, ref: ResourceRef, facts: ClusterFacts | No
         autopilot=isinstance(autopilot, dict) and autopilot.get("enabled") is True,
         dataplane_v2=isinstance(network, dict) and network.get("datapathProvider") == "ADVANCED_DATAPATH",
         folder=folder,
-        facts=facts,
-        readiness=_NO_DATA if facts is None else facts.readiness.told,
+        kept=kept,
+        readiness=readiness,
     )
 
 
 def _summary(results: Sequence[Result]) -> dict[str, int]:
     """How many results there are of each verdict; failures that are waived count as `waived` alone."""
-    counts = Counter(
-        "waived" if one.verdict is Verdict.FAIL and one.waiver else str(one.verdict) for one in results
-    )
+    counts: Counter[str] = Counter(map(attrgetter("verdict"), results))
+    counts["waived"] = sum(one.waiver is not None for one in results if one.verdict is Verdict.FAIL)
+    counts["fail"] -= counts["waived"]
     return {name: counts[name] for name in ("fail", "pass", "unknown", "not_applicable", "waived")}

@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import fields, is_dataclass
 from itertools import islice, pairwise
 from operator import attrgetter
-from typing import IO, TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
@@ -35,11 +35,16 @@ def pieces(items: Sequence[T], at_least: int) -> list[Sequence[T]]:
     The first is for this process, which hands nothing over but takes in what the others do: all shall be done
     at the same time.
     """
-    count = max(1, min(_cores(), _MOST, len(items) // at_least))
+    count = useful(len(items), at_least)
     first = (1 + _HANDING_OVER - _TAKING_IN * (count - 1)) if count > 1 else 1
     ends = [first + number for number in range(count)]
     bounds = [0, *(round(len(items) * end / ends[-1]) for end in ends)]
     return [items[low:high] for low, high in pairwise(bounds)]
+
+
+def useful(items: int, at_least: int) -> int:
+    """How many processes are of use for so many items, if each shall have about `at_least` of them."""
+    return max(1, min(_cores(), _MOST, items // at_least))
 
 
 def _cores() -> int:
@@ -49,6 +54,33 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+class Urn:
+    """The numbers from 0 up to a count, `MOST` of them at most; each is drawn once, by whichever process.
+
+    So every process does as much as it is able to, whatever the work on a number takes. Use it as a context,
+    which must not end before the processes do.
+    """
+
+    MOST = 2_000
+    _WIDTH = 2
+
+    def __init__(self, count: int) -> None:
+        # A pipe hands its bytes to one reader alone, and its end to all. It holds a page in any case.
+        self._read, write = os.pipe()
+        os.write(write, b"".join(number.to_bytes(self._WIDTH, "little") for number in range(count)))
+        os.close(write)
+
+    def __iter__(self) -> Iterator[int]:
+        while drawn := os.read(self._read, self._WIDTH):
+            yield int.from_bytes(drawn, "little")
+
+    def __enter__(self) -> Urn:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._read)
+
+
 @contextmanager
 def processes(work: Callable[[int], Iterable[T]], count: int) -> Iterator[Iterator[T]]:
     """Every item of `work(0)`, then of `work(1)` and so on up to `count`, each at work in its own process.
@@ -56,8 +88,9 @@ def processes(work: Callable[[int], Iterable[T]], count: int) -> Iterator[Iterat
     `work` must neither read nor change what another call changes: a process sees everything as it was when
     the context began. It must yield the same items when it is called again: `work(0)` is done here, and so is
     what is left of any other whose process fails, whatever the reason, so that its errors are raised here
-    too. Items are pickled one by one: what two of them share becomes two. They are taken in while their
-    process is still at work. Processes that are at work when the context ends are killed.
+    too (what it drew from an urn it cannot do again: look what is missing). Items are pickled one by one:
+    what two of them share becomes two. They are taken in while their process is still at work. Processes that
+    are at work when the context ends are killed.
     """
     children: list[_Child | None] = []
     try:
@@ -151,18 +184,63 @@ def _fork(work: Callable[[int], Iterable[T]], number: int) -> _Child | None:
     try:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         for item in work(number):
-            data = io.BytesIO(bytes(_LENGTH))
-            data.seek(_LENGTH)
-            _Pickler(data, pickle.HIGHEST_PROTOCOL).dump(item)
-            data.seek(0)
-            data.write((data.getbuffer().nbytes - _LENGTH).to_bytes(_LENGTH, "little"))
-            file.write(data.getbuffer())
+            data = _pickled(item)
+            file.write(len(data).to_bytes(_LENGTH, "little"))
+            file.write(data)
             file.flush()
         file.write(bytes(_LENGTH))
         file.flush()
         status = 0
     finally:
         os._exit(status)
+
+
+class Together(Generic[T]):
+    """Values that a process hands over together: as they were pickled, until one of them is asked for."""
+
+    __slots__ = ("_data", "_values")
+
+    def __init__(self, values: list[T] | None, data: bytes = b"") -> None:
+        self._values = values
+        self._data = data
+
+    def __getitem__(self, number: int) -> T:
+        if self._values is None:
+            self._values = pickle.loads(self._data)  # noqa: S301 - from our own process
+            self._data = b""
+        return self._values[number]
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Together, (None, self._data if self._values is None else _pickled(self._values))
+
+
+class Later(Generic[T]):
+    """One of such values: calling it gives it. Two are equal if their values are."""
+
+    __slots__ = ("_number", "_together")
+
+    def __init__(self, together: Together[T], number: int) -> None:
+        self._together = together
+        self._number = number
+
+    def __call__(self) -> T:
+        """The value itself."""
+        return self._together[self._number]
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Later) and self() == other()
+
+    def __hash__(self) -> int:
+        return hash(self())
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Later, (self._together, self._number)
+
+
+def _pickled(value: object) -> bytes:
+    data = io.BytesIO()
+    _Pickler(data, pickle.HIGHEST_PROTOCOL).dump(value)
+    return data.getvalue()
 
 
 class _Pickler(pickle.Pickler):

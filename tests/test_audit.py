@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import time
 import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import orjson
 import pytest
 
+import auditor.audit as audit_module
 from auditor import bundled, parallel, sources
 from auditor.audit import audit
 from auditor.engine.evaluate import Judge
@@ -19,7 +21,7 @@ from auditor.engine.waivers import Waivers
 from benchmarks.generate import Shape, _Organisation
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator
 
     from auditor.engine.result import Report
     from auditor.sources.inventory import AssetInventory
@@ -57,17 +59,42 @@ def test_several_processes_make_the_report_that_one_makes(
         forked.append(1)
         return fork()
 
-    def in_three(items: Sequence[Any], _: int) -> list[Sequence[Any]]:
-        third = len(items) // 3
-        return [items[:third], items[third : 2 * third], items[2 * third :]]
-
     monkeypatch.setattr(os, "fork", counted)
-    monkeypatch.setattr(parallel, "pieces", in_three)
+    monkeypatch.setattr(parallel, "useful", lambda *_: 3)
+    monkeypatch.setattr(audit_module, "_BATCH", 10)
     # A process that fails would leave its work to this one, with the same result.
     monkeypatch.setattr(parallel, "islice", lambda *_: pytest.fail("a process failed"))
     assert report(inventory) == alone
     assert len(forked) == 2
     assert any(one.rule == "shadowed-for-pods" for one in alone.results)
+
+
+@pytest.mark.parametrize("after", [0, 1, 4])
+def test_what_a_process_had_drawn_that_fails_is_judged_all_the_same(
+    monkeypatch: pytest.MonkeyPatch, after: int
+) -> None:
+    inventory = generated(
+        Shape(clusters=120, pools=3, networks=7, firewalls=1_200, policies=30, pools_as="assets")
+    )
+    alone = report(inventory)
+    parent = os.getpid()
+    judged = audit_module._judged
+
+    def failing(inventory: Any, judge: Any, batches: Any, numbers: Any) -> Iterator[Any]:
+        for number, item in enumerate(judged(inventory, judge, batches, numbers)):
+            if os.getpid() != parent and number == after:
+                os._exit(1)
+            # So that each process draws.
+            time.sleep(0.01)
+            yield item
+
+    monkeypatch.setattr(audit_module, "_judged", failing)
+    monkeypatch.setattr(parallel, "useful", lambda *_: 2)
+    monkeypatch.setattr(audit_module, "_BATCH", 10)
+    told: list[int] = []
+    made = audit(inventory, JUDGE, Waivers(), now=NOW, rules_digest="sha256:0", progress=told.append)
+    assert made == alone
+    assert told[-1] == 120
 
 
 def test_nothing_keeps_the_inventory_once_the_report_is_made() -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import time
 from dataclasses import dataclass
@@ -163,3 +164,49 @@ def test_pieces_are_as_many_as_there_are_cores_and_enough_items(monkeypatch: pyt
     assert parallel.pieces([], 3) == [[]]
     monkeypatch.setattr(parallel, "_cores", lambda: 1)
     assert parallel.pieces(range(10), 3) == [range(10)]
+
+
+def test_each_number_is_drawn_once_by_whichever_process() -> None:
+    with parallel.Urn(parallel.Urn.MOST) as urn:
+        drawn = all_of(lambda process: ((process, number) for number in urn), 3)
+        assert [*urn] == []
+    assert sorted(number for _, number in drawn) == [*range(parallel.Urn.MOST)]
+
+
+def test_every_process_does_as_much_as_it_is_able_to() -> None:
+    def work(process: int) -> Iterator[int]:
+        for _ in urn:
+            time.sleep(0 if process else 0.05)
+            yield process
+
+    with parallel.Urn(50) as urn:
+        assert all_of(work, 2).count(0) < 10
+
+
+def handed_over(value: Any) -> Any:
+    (only,) = all_of(lambda process: iter([value] if process else []), 2)
+    return only
+
+
+def test_what_is_handed_over_together_is_unpickled_when_it_is_asked_for(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    items = [Item(1, ("a",)), Item(2)]
+    together = parallel.Together(items)
+    here = [parallel.Later(together, number) for number in range(2)]
+    # As it came, it is handed on.
+    there = handed_over(handed_over(here))
+    loads, loaded = pickle.loads, []
+
+    def counted(data: bytes) -> Any:
+        loaded.append(data)
+        return loads(data)
+
+    monkeypatch.setattr(pickle, "loads", counted)
+    assert [one() for one in there] == items
+    assert [one() for one in there] == items
+    assert len(loaded) == 1
+    assert there == here
+    assert hash(there[0]) == hash(here[0])
+    assert there[1] != here[0]
+    assert there[0] != items[0]

@@ -8,6 +8,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Final
 
 from auditor.model.record import record
+from auditor.parallel import Later
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -183,7 +184,7 @@ class Point:
 class ClusterReport:
     """A cluster as the report shows it: what it is, its facts, its readiness.
 
-    `facts` is None if the inventory holds no data for the cluster.
+    `kept` is where its facts are; None if the inventory holds no data for the cluster.
     """
 
     resource: ResourceRef
@@ -192,9 +193,14 @@ class ClusterReport:
     autopilot: bool
     dataplane_v2: bool
     folder: str
-    facts: ClusterFacts | None
+    kept: ClusterFacts | Later[ClusterFacts] | None
     readiness: Readiness
     declarations: tuple[Declaration, ...] = ()
+
+    @property
+    def facts(self) -> ClusterFacts | None:
+        """Its facts; None if the inventory holds no data for the cluster."""
+        return self.kept() if isinstance(self.kept, Later) else self.kept
 
 
 @record

@@ -29,7 +29,7 @@ _IPV6 = re.compile(r"gk[e3]-(?P<hash>[0-9a-f]{8})-ipv6-all")
 
 
 class Noted(NamedTuple):
-    """Clusters that were read: their full names, their hashes, and those without a hash, in order."""
+    """Clusters that were read: their full names, their hashes, and those without a hash."""
 
     seen: set[str]
     known: set[str]
@@ -42,9 +42,9 @@ class Hashes:
     def __init__(self, index: Index) -> None:
         self._index = index
         self.noted = Noted(set(), set(), [])
-        # Clusters without a hash: by name, and by each beginning of one.
-        self._by_name: dict[str, int] = {}
-        self._by_beginning: dict[str, int] = {}
+        # Of the clusters without a hash the first, by name, and by each beginning of one.
+        self._by_name: dict[str, ClusterEntry] = {}
+        self._by_beginning: dict[str, ClusterEntry] = {}
 
     def note(self, cluster: Cluster) -> None:
         """Remember a cluster that was decoded for another purpose."""
@@ -66,12 +66,11 @@ class Hashes:
             self._note_nameless(entry)
 
     def _note_nameless(self, entry: ClusterEntry) -> None:
-        number = len(self.noted.nameless)
         self.noted.nameless.append(entry)
         own = entry.short_name[:_LONGEST_NAME]
-        self._by_name.setdefault(own, number)
+        self._by_name[own] = _first(self._by_name.get(own), entry)
         for end in range(len(own) + 1):
-            self._by_beginning.setdefault(own[:end], number)
+            self._by_beginning[own[:end]] = _first(self._by_beginning.get(own[:end]), entry)
 
     def complete(self) -> None:
         """Read the clusters that were not noted yet."""
@@ -93,8 +92,15 @@ class Hashes:
         name = cluster[:_LONGEST_NAME]
         candidates = [self._by_beginning.get(name)]
         candidates += [self._by_name.get(name[:end]) for end in range(1, len(name))]
-        found = [number for number in candidates if number is not None]
-        return self.noted.nameless[min(found)] if found else False
+        found: ClusterEntry | None = None
+        for candidate in candidates:
+            if candidate is not None:
+                found = _first(found, candidate)
+        return False if found is None else found
+
+
+def _first(one: ClusterEntry | None, other: ClusterEntry) -> ClusterEntry:
+    return other if one is None or other.key < one.key else one
 
 
 def derive(key: str, index: Index, hashes: Hashes) -> GkeRules:

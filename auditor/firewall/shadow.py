@@ -28,6 +28,21 @@ class Seen(NamedTuple):
     deciding: set[_Key]
 
 
+def _order(decider: Decider) -> tuple[object, ...]:
+    # Any, as long as it does not follow from the order in which clusters were looked at.
+    known = decider.priority is not None
+    return (
+        not known,
+        decider.priority if known else 0,
+        decider.rule,
+        decider.asset or "",
+        decider.stage,
+        decider.action or "",
+        str(decider.logging),
+        decider.address,
+    )
+
+
 _STAGES = ("vpc", "network_global", "network_regional")
 
 
@@ -66,9 +81,9 @@ class Shadows:
     def found(self, network: str) -> tuple[Shadowed, ...]:
         """The VPC and network policy rules of a network that match Pod packets but decide none.
 
-        Sorted by asset and priority. A rule is named only if it is not even a possible decider of any packet,
-        so that the union of the rules before it takes everything it matches. This says nothing of other
-        traffic: it is no reason to delete a rule.
+        Sorted by asset and priority, the rules before each by priority and name. A rule is named only if it
+        is not even a possible decider of any packet, so that the union of the rules before it takes
+        everything it matches. This says nothing of other traffic: it is no reason to delete a rule.
         """
         search = self._networks.get(network)
         return () if search is None else search.found()
@@ -166,7 +181,7 @@ class _Search:
 
     def found(self) -> tuple[Shadowed, ...]:
         return tuple(
-            Shadowed(asset, name, priority, tuple(by))
+            Shadowed(asset, name, priority, tuple(sorted(by, key=_order)))
             for (asset, priority, name), by in sorted(self.seen.matching.items(), key=lambda entry: entry[0])
             if (asset, priority, name) not in self.seen.deciding
         )

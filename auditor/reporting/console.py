@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from itertools import chain
+from operator import attrgetter
 from typing import TYPE_CHECKING, TextIO
 
 from auditor.engine.result import Severity
@@ -198,8 +200,10 @@ def _print_undecided(page: _Page, counted: Summary) -> None:
         by_rule[result.rule].append(result)
     for rule, results in sorted(by_rule.items(), key=lambda item: (-len(item[1]), item[0]))[:_UNDECIDED]:
         # The remedy behind the dash names the resource; the reason before it is what many have in common.
-        said = [reason for result in results for reason in result.reasons]
-        reasons = Counter(reason.split(_DASH, 1)[0] for reason in said)
+        said = Counter(chain.from_iterable(map(attrgetter("reasons"), results)))
+        reasons: Counter[str] = Counter()
+        for reason, count in said.items():
+            reasons[reason.split(_DASH, 1)[0]] += count
         most = min(reasons, key=lambda reason: (-reasons[reason], reason), default=results[0].message)
         resources = len({result.resource.name for result in results})
         others = f" (and {plural(len(reasons) - 1, 'other reason')})" if len(reasons) > 1 else ""

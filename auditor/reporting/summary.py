@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import TYPE_CHECKING
 
 from auditor.engine.result import Severity, Verdict
@@ -66,17 +67,13 @@ def summarise(report: Report) -> Summary:
     states = Counter(cluster.readiness.state for cluster in report.clusters)
     ordered = [state for state in READINESS if state in states]
     ordered += sorted(state for state in states if state not in READINESS)
-    plain: Counter[tuple[str, Verdict]] = Counter()
+    counts: Counter[tuple[str, Verdict]] = Counter(map(attrgetter("rule", "verdict"), report.results))
     failed: Counter[tuple[str, Severity]] = Counter()
     waived: Counter[str] = Counter()
     since: Counter[str] = Counter()
     worst: list[Result] = []
-    unknown: list[Result] = []
     for result in report.results:
         if result.verdict is not Verdict.FAIL:
-            plain[result.rule, result.verdict] += 1
-            if result.verdict is Verdict.UNKNOWN:
-                unknown.append(result)
             continue
         if result.waiver is not None:
             waived[result.rule] += 1
@@ -86,6 +83,7 @@ def summarise(report: Report) -> Summary:
         if result.baseline != "absent":
             failed[result.rule, result.severity] += 1
             worst.append(result)
+    unknown = [result for result in report.results if result.verdict is Verdict.UNKNOWN]
     # An audit gives every result a rule of the report; a result of any other would still be counted.
     ids = dict.fromkeys([rule.id for rule in report.rules] + [result.rule for result in (*worst, *unknown)])
     rules = [
@@ -93,9 +91,9 @@ def summarise(report: Report) -> Summary:
             id_,
             {severity: failed[id_, severity] for severity in Severity},
             waived[id_],
-            plain[id_, Verdict.UNKNOWN],
-            plain[id_, Verdict.PASS],
-            plain[id_, Verdict.NOT_APPLICABLE],
+            counts[id_, Verdict.UNKNOWN],
+            counts[id_, Verdict.PASS],
+            counts[id_, Verdict.NOT_APPLICABLE],
         )
         for id_ in ids
     ]

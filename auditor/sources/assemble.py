@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import replace
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, cast
 
 import orjson
@@ -545,9 +546,7 @@ class _Assembly:
             key = with_id(network, numbers)
             moved = rules if key == network else [replace(rule, network=key) for rule in rules]
             joined.setdefault(key, []).extend(moved)
-        return {
-            key: tuple(sorted(rules, key=lambda rule: rule.asset)) for key, rules in sorted(joined.items())
-        }
+        return {key: tuple(sorted(rules, key=attrgetter("asset"))) for key, rules in sorted(joined.items())}
 
     def _effective_firewalls(
         self,

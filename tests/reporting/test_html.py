@@ -420,7 +420,7 @@ def test_a_fact_that_must_be_written_out_is_not_shown_for_another_cluster() -> N
     odd = tuple(
         replace(
             one,
-            facts=replace(one.facts, visibility=replace(one.facts.visibility, basis="\u202e"))
+            kept=replace(one.facts, visibility=replace(one.facts.visibility, basis="\u202e"))
             if one.facts
             else None,
         )
