@@ -261,6 +261,11 @@ class Environment:
                 "read the field itself; where it is absent it has its default",
                 test.position,
             )
+        for word in sorted(analysis.foreign_words, key=lambda one: one.position):
+            hint = did_you_mean(word.text, list(word.words))
+            if word.text == "unknown":
+                hint = "leave this out: where it is not known, what reads it is undecided by itself"
+            raise ExpressionError(f"`{word.path}` is never `{word.text}`", hint, word.position)
         for version in sorted(analysis.versions, key=lambda one: one.position):
             if parse_version(version.text) is None:
                 raise ExpressionError(

@@ -100,6 +100,16 @@ class ConstantVersion:
     text: str
 
 
+@dataclass(frozen=True, slots=True)
+class ForeignWord:
+    """A text that an expression compares a value with that is one of a few `words`, and never this one."""
+
+    position: int
+    path: str
+    text: str
+    words: tuple[str, ...]
+
+
 @dataclass(slots=True)
 class Analysis:
     """What an expression reads of each variable, and what in it deserves a look when it is loaded.
@@ -115,17 +125,19 @@ class Analysis:
     presence_tests: list[PresenceTest] = field(default_factory=list)
     versions: set[ConstantVersion] = field(default_factory=set)
     version_parameters: set[str] = field(default_factory=set)
+    foreign_words: set[ForeignWord] = field(default_factory=set)
     items: tuple[Reads, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Value:
     # What a subexpression's value may be an alias of; `element` is what the items of a list built in the
-    # expression may be; `optional` after `.?`; `key` its path if it is nothing but a path, `keys` those of
-    # its elements if it is a list of such.
+    # expression may be; `optional` after `.?`; `made` if it may be something that the expression makes;
+    # `key` its path if it is nothing but a path, `keys` those of its elements if it is a list of such.
     nodes: tuple[Reads, ...] = ()
     element: _Value | None = None
     optional: bool = False
+    made: bool = False
     key: tuple[str, ...] | None = None
     keys: tuple[tuple[str, ...], ...] | None = None
 
@@ -134,7 +146,7 @@ class _Value:
         element = self.element
         if other.element is not None:
             element = other.element if element is None else element.union(other.element)
-        return _Value(nodes, element, self.optional or other.optional)
+        return _Value(nodes, element, self.optional or other.optional, self.made or other.made)
 
     def consume(self) -> None:
         for node in self.nodes:
@@ -146,9 +158,20 @@ class _Value:
         found = _Value(tuple(item for node in self.nodes if (item := node.item()) is not None))
         return found if self.element is None else found.union(self.element)
 
+    def words(self) -> tuple[str, ...]:
+        # All that it may be; nothing if it may be any text.
+        found: dict[str, None] = {}
+        for node in self.nodes:
+            if not isinstance(node.shape, Scalar) or not node.shape.words:
+                return ()
+            found.update(dict.fromkeys(node.shape.words))
+        return () if self.made or self.element is not None else tuple(found)
+
     def same(self, other: _Value) -> bool:
-        if len(self.nodes) != len(other.nodes) or any(
-            a is not b for a, b in zip(self.nodes, other.nodes, strict=True)
+        if (
+            self.made != other.made
+            or len(self.nodes) != len(other.nodes)
+            or any(a is not b for a, b in zip(self.nodes, other.nodes, strict=True))
         ):
             return False
         if self.element is None or other.element is None:
@@ -157,6 +180,7 @@ class _Value:
 
 
 _NOTHING = _Value()
+_MADE = _Value(made=True)
 VERSION_FUNCTIONS = frozenset(("isAtLeast", "isBetween"))
 
 
@@ -216,7 +240,7 @@ class _Walker:
             return self._built(body, scope, entries=kind == 8)
         if kind == 9:
             return self._comprehension(body, scope)
-        return _NOTHING
+        return _MADE
 
     def _name(self, name: str, scope: Mapping[str, _Value]) -> _Value:
         if name in scope:
@@ -229,7 +253,7 @@ class _Walker:
 
     def _field(self, operand: _Value, name: str) -> _Value:
         nodes = tuple(one for node in operand.nodes if (one := node.select(name)) is not None)
-        found = _Value(nodes, optional=operand.optional)
+        found = _Value(nodes + _entries(operand), optional=operand.optional)
         return found if operand.element is None else found.union(operand.element)
 
     def _select(self, identity: int, body: bytes, scope: Mapping[str, _Value]) -> _Value:
@@ -261,6 +285,13 @@ class _Walker:
                 if (text := _constant_text(one)) is not None:
                     position = self.positions.get(_identity(one), self.positions.get(identity, 0))
                     self.result.versions.add(ConstantVersion(position, text))
+        if function in ("_==_", "_!=_"):
+            self._compared(raw[0], values[1])
+            self._compared(raw[1], values[0])
+        if function == "@in":
+            for one in _constants(raw[1]):
+                self._compared(one, values[0])
+            self._compared(raw[0], _Value(_elements(values[1]), made=values[1].element is not None))
         if function == "_?._" and (name := _constant_text(raw[1])) is not None:
             self._presence(identity, values[0], name)
             return replace(self._field(values[0], name), optional=True)
@@ -269,7 +300,8 @@ class _Walker:
             name = _constant_text(raw[1])
             if name is not None and any(isinstance(node.shape, Record) for node in values[0].nodes):
                 return self._field(values[0], name)
-            return replace(values[0].items(), optional=values[0].optional or function == "_[?_]")
+            items = values[0].items().union(_Value(_entries(values[0])))
+            return replace(items, optional=values[0].optional or function == "_[?_]")
         if function == "size":
             return _NOTHING
         if function in ("_&&_", "_||_", "!_", "@not_strictly_false"):
@@ -280,13 +312,13 @@ class _Walker:
             values[0].consume()
             return values[1].union(values[2])
         if function in ("orValue", "or", "optional.of", "optional.ofNonZeroValue", "value", "_+_"):
-            merged = _NOTHING
+            merged = _MADE if function == "_+_" else _NOTHING
             for value in values:
                 merged = merged.union(value)
             return merged
         if function == "hasValue":
             return _NOTHING
-        merged = _NOTHING
+        merged = _MADE
         for value in values:
             value.consume()
             merged = merged.union(value)
@@ -296,6 +328,12 @@ class _Walker:
                 key[1] for key in keys if key and key[0] == "org" and len(key) == 2
             }
         return merged
+
+    def _compared(self, constant: bytes, value: _Value) -> None:
+        text, words = _constant_text(constant), value.words()
+        if text is not None and words and text not in words:
+            position = self.positions.get(_identity(constant), 0)
+            self.result.foreign_words.add(ForeignWord(position, value.nodes[0].path, text, words))
 
     def _built(self, body: bytes, scope: Mapping[str, _Value], *, entries: bool) -> _Value:
         element = _NOTHING
@@ -387,6 +425,23 @@ def _int(value: int | bytes) -> int:
 
 def _identity(expression: bytes) -> int:
     return next((_int(value) for number, value in _message(expression) if number == 2), 0)
+
+
+def _constants(expression: bytes) -> list[bytes]:
+    # The elements of a list that an expression writes out.
+    lists = [_bytes(value) for number, value in _message(expression) if number == 7]
+    return [_bytes(value) for one in lists for number, value in _message(one) if number == 1]
+
+
+def _entries(value: _Value) -> tuple[Reads, ...]:
+    # What a map, which is read whole, may have under a key: only for the words that this may be.
+    found = [(one.path, one.shape.value) for one in value.nodes if isinstance(one.shape, Table)]
+    return tuple(Reads(path, shape) for path, shape in found if isinstance(shape, Scalar) and shape.words)
+
+
+def _elements(value: _Value) -> tuple[Reads, ...]:
+    # What the elements of a list may be, without taking them as read.
+    return tuple(Reads(one.path, one.shape.element) for one in value.nodes if isinstance(one.shape, Listing))
 
 
 def _constant_text(expression: bytes) -> str | None:

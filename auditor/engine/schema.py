@@ -41,9 +41,10 @@ ALWAYS_SENT = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Scalar:
-    """A bool, int, float or str."""
+    """A bool, int, float or str; `words` are all that a str may be, if there are but a few."""
 
     type: type[bool | int | float | str]
+    words: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,8 +190,11 @@ def _from_annotation(hint: Any, known: dict[type, Record]) -> Shape:
         stated = [one for one in arguments if one is not type(None)]
         return _from_annotation(stated[0], known) if len(stated) == 1 else Opaque()
     if origin is Literal:
-        kinds = {type(one) for one in arguments if one is not None}
-        return Scalar(kinds.pop()) if len(kinds) == 1 else Opaque()
+        stated = [one for one in arguments if one is not None]
+        kinds = {type(one) for one in stated}
+        if len(kinds) != 1:
+            return Opaque()
+        return Scalar(kinds.pop(), tuple(one for one in stated if isinstance(one, str)))
     if origin is tuple and len(arguments) == 2 and arguments[1] is Ellipsis:
         return Listing(_from_annotation(arguments[0], known))
     if origin is collections.abc.Sequence:

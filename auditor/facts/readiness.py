@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from auditor.model.evidence import Evidence, Unknown
-    from auditor.model.facts import Masquerade, PodTraffic, Versions, Visibility, WindowsPools
+    from auditor.model.facts import KnownReadiness, Masquerade, PodTraffic, Versions, Visibility, WindowsPools
     from auditor.model.traffic import ScopeTraffic
 
     _Fact = Visibility | Versions | WindowsPools | Masquerade | PodTraffic
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 OLDEST = (1, 15, 0, 0)
 """Intra-node visibility exists from here on (GKE documentation, 'Set up intranode visibility')."""
 
-_WORKING = Readiness("working", ("Same-node Pod traffic reaches the VPC network, and nothing drops it.",))
-_READY = Readiness("ready", ("Nothing would drop same-node Pod traffic once the VPC network sees it.",))
+_WORKING = ("Same-node Pod traffic reaches the VPC network, and nothing drops it.",)
+_READY = ("Nothing would drop same-node Pod traffic once the VPC network sees it.",)
 
 
 def derive(
@@ -39,12 +39,12 @@ def derive(
     """
     unsupported = tuple(_unsupported(versions, windows))
     if unsupported:
-        return _known(Readiness("unsupported", unsupported), versions, windows)
+        return _known("unsupported", unsupported, versions, windows)
     same_node = traffic.same_node.analysis
     broken = tuple(_broken(same_node, masquerade))
     if broken and visibility.state is not None:
-        told = Readiness("degraded" if visibility.state == "on" else "blocked", broken)
-        return _known(told, visibility, masquerade, traffic)
+        state: KnownReadiness = "degraded" if visibility.state == "on" else "blocked"
+        return _known(state, broken, visibility, masquerade, traffic)
     every = (visibility, versions, windows, masquerade, traffic)
     doubts = tuple(_doubts(visibility, versions, windows, masquerade))
     reasons = [reason for path, unknowns in doubts for reason in _reasons(path, unknowns)]
@@ -55,12 +55,14 @@ def derive(
     if reasons:
         told = Readiness("unknown", (*dict.fromkeys(reasons), *broken))
         return ClusterReadiness(None, None, told, _evidence(every), tuple(unknowns))
-    return _known(_WORKING if visibility.state == "on" else _READY, *every)
+    if visibility.state == "on":
+        return _known("working", _WORKING, *every)
+    return _known("ready", _READY, *every)
 
 
-def _known(told: Readiness, *facts: _Fact) -> ClusterReadiness:
+def _known(state: KnownReadiness, reasons: tuple[str, ...], *facts: _Fact) -> ClusterReadiness:
     # `facts` are those that it rests on.
-    return ClusterReadiness(told.state, told.reasons, told, _evidence(facts))
+    return ClusterReadiness(state, reasons, Readiness(state, reasons), _evidence(facts))
 
 
 def _evidence(facts: tuple[_Fact, ...]) -> tuple[Evidence, ...]:

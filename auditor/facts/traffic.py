@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from shlex import quote
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from auditor.firewall.repair import repairs
 from auditor.model import deferred
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from auditor.firewall import Analyzer
     from auditor.firewall.shadow import Shadows
     from auditor.model.facts import NodeClasses, Pods
-    from auditor.model.traffic import Box, Decider, ScopeTraffic, TrafficVerdict
+    from auditor.model.traffic import Box, Decider, KnownTraffic, ScopeTraffic, TrafficVerdict
 
 _SHOWN = 3
 _EVERY_PORT = "1-65535"
@@ -81,9 +81,9 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
     )
 
 
-def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, str]:
+def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, KnownTraffic]:
     if "unknown" not in by_protocol.values():
-        return by_protocol
+        return cast("Mapping[str, KnownTraffic]", by_protocol)
     return {name: verdict for name, verdict in by_protocol.items() if verdict != "unknown"}
 
 

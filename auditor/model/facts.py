@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from auditor.model.evidence import Evidence, Unknown
-    from auditor.model.traffic import Repair, ScopeTraffic, TrafficVerdict
+    from auditor.model.traffic import KnownTraffic, Repair, ScopeTraffic
 
 
 @record
@@ -255,8 +255,8 @@ class PodPackets:
     repairs: tuple[Repair, ...]
     repair_commands: tuple[str, ...]
     analysis: ScopeTraffic
-    verdict: TrafficVerdict | None = None
-    by_protocol: Mapping[str, str] | None = None
+    verdict: KnownTraffic | None = None
+    by_protocol: Mapping[str, KnownTraffic] | None = None
 
 
 @record
@@ -269,6 +269,9 @@ class PodTraffic:
     unknowns: tuple[Unknown, ...] = ()
 
 
+KnownReadiness = Literal["unsupported", "degraded", "blocked", "ready", "working"]
+
+
 @record
 class Readiness:
     """One word for a cluster, and why.
@@ -276,7 +279,7 @@ class Readiness:
     `state` is `unsupported`, `degraded`, `blocked`, `ready`, `working` or `unknown`.
     """
 
-    state: str
+    state: KnownReadiness | Literal["unknown"]
     reasons: tuple[str, ...]
 
 
@@ -288,7 +291,7 @@ class ClusterReadiness:
     rule that reads them there is undecided. `evidence` and `unknowns` are those of the facts it rests on.
     """
 
-    state: str | None
+    state: KnownReadiness | None
     reasons: tuple[str, ...] | None
     told: Readiness
     evidence: tuple[Evidence, ...]

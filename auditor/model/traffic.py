@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Evidence, Json, Unknown
 
 TrafficVerdict = Literal["allowed", "denied", "partial", "unknown"]
+KnownTraffic = Literal["allowed", "denied", "partial"]
 Direction = Literal["egress", "ingress"]
 Stage = Literal["hierarchical", "system", "vpc", "network_global", "network_regional", "implied"]
 Protocol = Literal["tcp", "udp", "sctp", "icmp", "icmpv6", "esp", "ah"]

@@ -221,6 +221,8 @@ def _fields(path: str, shape: Shape) -> Iterator[tuple[str, str]]:
 
 def _type_name(shape: Shape) -> str:
     if isinstance(shape, shapes.Scalar):
+        if shape.words:
+            return f"one of {', '.join(f'`{word}`' for word in shape.words)}"
         return {bool: "bool", int: "int", float: "double", str: "string"}[shape.type]
     if isinstance(shape, shapes.Listing):
         return f"list of {_type_name(shape.element)}"

@@ -64,7 +64,7 @@ class Summary:
 
 def summarise(report: Report) -> Summary:
     """Count what a report holds."""
-    states = Counter(cluster.readiness.state for cluster in report.clusters)
+    states: Counter[str] = Counter(cluster.readiness.state for cluster in report.clusters)
     ordered = [state for state in READINESS if state in states]
     ordered += sorted(state for state in states if state not in READINESS)
     counts: Counter[tuple[str, Verdict]] = Counter(map(attrgetter("rule", "verdict"), report.results))

@@ -73,6 +73,38 @@ def refused(text: str, wanted: Wanted = "bool") -> ExpressionError:
             "read the field",
             None,
         ),
+        ("visibility.state != 'of'", "`visibility.state` is never `of`", "did you mean `off`?", "'of'"),
+        ("'Off' == visibility.state", "`visibility.state` is never `Off`", "did you mean `off`?", "'Off'"),
+        (
+            "!(readiness.state in ['blocked', 'degarded'])",
+            "`readiness.state` is never `degarded`",
+            "did you mean `degraded`?",
+            "'degarded'",
+        ),
+        (
+            "traffic.same_node.by_protocol['tcp'] != 'forbidden'",
+            "`traffic.same_node.by_protocol` is never `forbidden`",
+            "there are: allowed, denied, partial",
+            "'forbidden'",
+        ),
+        (
+            "traffic.same_node.by_protocol.tcp != 'forbidden'",
+            "`traffic.same_node.by_protocol` is never `forbidden`",
+            "allowed",
+            "'forbidden'",
+        ),
+        (
+            "traffic.same_node.repairs.exists(r, traffic.any_node.verdict == 'denid')",
+            "`traffic.any_node.verdict` is never `denid`",
+            "did you mean `denied`?",
+            "'denid'",
+        ),
+        (
+            "readiness.state != 'unknown'",
+            "`readiness.state` is never `unknown`",
+            "undecided by itself",
+            "'unknown'",
+        ),
         ("1 + true == 2", "`+` cannot be applied to (int, bool)", "CEL", "+"),
         ("(" * 500 + "true" + ")" * 500, "recursion limit", "CEL", None),
         ("!" * 200_000 + "true", "codepoint limit", "CEL", None),
@@ -86,6 +118,25 @@ def test_a_mistake_is_named_where_it_is_with_a_way_out(
     assert hint in error.hint
     if at is not None:
         assert text[error.offset :].startswith(at)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "visibility.?state.orValue('neither') == 'neither'",
+        "(visibility.state == 'on' ? readiness.state : 'elsewhere') == 'elsewhere'",
+        "visibility.state + '!' == 'on!'",
+        "visibility.state.lowerAscii() == 'ON'",
+        "[visibility.state, 'x'].exists(word, word == 'x')",
+        "'x' in [visibility.state, 'x']",
+        "traffic.same_node.by_protocol.exists(protocol, protocol == 'tcp')",
+        "visibility.basis == 'anything'",
+        "cluster.status == 'A_STATE_THAT_IS_NEWER_THAN_THIS'",
+        "(visibility.state == 'on' ? readiness.state : visibility.state) in ['off', 'ready']",
+    ],
+)
+def test_a_value_that_may_be_any_text_may_be_compared_with_any(text: str) -> None:
+    ENVIRONMENT.compile(text, "bool")
 
 
 @pytest.mark.parametrize(

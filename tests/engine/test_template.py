@@ -29,7 +29,7 @@ def value_of(values: dict[str, Any]) -> Any:
         ("{network.mtu}", {"network.mtu": 1460.0}, "1460", "1460"),
         ("{network.mtu}", {}, "unknown", "unknown"),
         ("{{{'b}'}}}", {"'b}'": "b"}, "{b}", "{b}"),
-        ("{visibility.state == '}' ? 'a' : 'b'}", {"visibility.state == '}' ? 'a' : 'b'": "b"}, "b", "b"),
+        ("{visibility.basis == '}' ? 'a' : 'b'}", {"visibility.basis == '}' ? 'a' : 'b'": "b"}, "b", "b"),
         ("{{}}", {}, "{}", "{}"),
         ("x -{resource.name}", {"resource.name": "-y"}, "x --y", "x --y"),
     ],

@@ -69,6 +69,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from auditor.model.evidence import Json
+    from auditor.model.facts import KnownReadiness
     from auditor.model.traffic import Direction, Protocol, TrafficVerdict
 
 ORGANIZATION = "organizations/123456789012"
@@ -527,7 +528,7 @@ def facts(
 
 def cluster(
     ref: ResourceRef,
-    state: str,
+    state: KnownReadiness | Literal["unknown"],
     reasons: tuple[str, ...] = (),
     *,
     facts_: ClusterFacts | None,
