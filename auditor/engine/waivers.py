@@ -106,6 +106,8 @@ def apply(results: Sequence[Result], waivers: Waivers, today: date) -> tuple[lis
             notes.append(WaiverNote("expired", text, waiver))
         else:
             index.add(waiver)
+    if not index.waivers:
+        return list(results), notes
     used: set[int] = set()
     covered = []
     for result in results:
