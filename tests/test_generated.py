@@ -31,6 +31,9 @@ HOSTILE = (
 
 def test_the_descriptors_are_those_of_the_installed_client() -> None:
     assert descriptors.build() == descriptors.shipped(), "run `python -m auditor.engine.descriptors`"
+    assert descriptors.build_words() == descriptors.shipped_words(), (
+        "run `python -m auditor.engine.descriptors`"
+    )
 
 
 def test_the_pages_are_current() -> None:

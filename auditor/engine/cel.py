@@ -265,7 +265,8 @@ class Environment:
             hint = did_you_mean(word.text, list(word.words))
             if word.text == "unknown":
                 hint = "leave this out: where it is not known, what reads it is undecided by itself"
-            raise ExpressionError(f"`{word.path}` is never `{word.text}`", hint, word.position)
+            text = f"`{word.text}`" if word.text else "empty"
+            raise ExpressionError(f"`{word.path}` is never {text}", hint, word.position)
         for version in sorted(analysis.versions, key=lambda one: one.position):
             if parse_version(version.text) is None:
                 raise ExpressionError(

@@ -1,7 +1,8 @@
 """GKE's own message types, in the form its JSON has: the types that `cluster` is checked against.
 
-`python -m auditor.engine.descriptors` rebuilds `container_v1.binpb`, a serialized FileDescriptorSet, from
-the `google-cloud-container` package, which only development needs. It differs from Google's descriptors as
+`python -m auditor.engine.descriptors` rebuilds `container_v1.binpb`, a serialized FileDescriptorSet, and
+`container_v1.words.json`, the values of its enums, from the `google-cloud-container` package, which only
+development needs. The first differs from Google's descriptors as
 JSON differs from protocol buffers: field names are camelCase; enums, timestamps and durations are strings;
 64-bit integers are integers (as they are once an asset has been read); a wrapper is the scalar it wraps. A
 scalar that the API leaves out when it has its default carries that default; one without a default is
@@ -10,6 +11,7 @@ absent when it is not set (proto3 `optional`, wrappers, members of a oneof).
 
 from __future__ import annotations
 
+import json
 import sys
 from importlib.resources import files
 from typing import TYPE_CHECKING
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 
 FILE = "container_v1.binpb"
+WORDS = "container_v1.words.json"
 CLUSTER = "google.container.v1.Cluster"
 
 _TEXT_MESSAGES = frozenset(
@@ -35,13 +38,35 @@ def shipped() -> bytes:
     return (files("auditor.engine") / FILE).read_bytes()
 
 
-def build() -> bytes:
-    """The same, built afresh from the installed `google-cloud-container`."""
+def shipped_words() -> bytes:
+    """The words that ship with the program: JSON, an object of lists, by the full names of fields."""
+    return (files("auditor.engine") / WORDS).read_bytes()
+
+
+def build_words() -> bytes:
+    """The same, built afresh: for every field that is an enum, all that the API may say there."""
+    found = {
+        f"{message.full_name}.{field.json_name}": [value.name for value in field.enum_type.values]
+        for message in _messages().values()
+        for field in message.fields
+        if field.enum_type is not None
+    }
+    return (json.dumps(found, indent=1, sort_keys=True) + "\n").encode()
+
+
+def _messages() -> dict[str, Descriptor]:
     from google.cloud import container_v1
-    from google.protobuf.descriptor_pb2 import FileDescriptorSet
 
     messages: dict[str, Descriptor] = {}
     _collect(container_v1.Cluster.pb().DESCRIPTOR, messages)
+    return messages
+
+
+def build() -> bytes:
+    """The descriptors, built afresh from the installed `google-cloud-container`."""
+    from google.protobuf.descriptor_pb2 import FileDescriptorSet
+
+    messages = _messages()
     packages: dict[str, list[Descriptor]] = {}
     for message in messages.values():
         if message.containing_type is None:
@@ -120,10 +145,11 @@ def _field_as_json(proto: FieldDescriptorProto, field: FieldDescriptor, *, map_e
 
 
 def main() -> int:
-    """Write the descriptors beside this module."""
+    """Write the descriptors and the words beside this module."""
     from pathlib import Path
 
     Path(__file__).with_name(FILE).write_bytes(build())
+    Path(__file__).with_name(WORDS).write_bytes(build_words())
     return 0
 
 

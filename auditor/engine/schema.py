@@ -7,6 +7,7 @@ projections that hand CEL just the fields that are read.
 from __future__ import annotations
 
 import collections.abc
+import json
 import pkgutil
 import types
 import typing
@@ -77,7 +78,7 @@ class Record:
 
 Shape = Scalar | Listing | Table | Opaque | Record
 
-_BOOL, _INT, _FLOAT, _TEXT = Scalar(bool), Scalar(int), Scalar(float), Scalar(str)
+_BOOL, _INT, _FLOAT = Scalar(bool), Scalar(int), Scalar(float)
 
 
 @cache
@@ -145,8 +146,16 @@ def _from_field(one: FieldDescriptor, known: dict[str, Record]) -> Shape:
     elif one.type == one.TYPE_INT64:
         shape = _INT
     else:
-        shape = _TEXT
+        shape = Scalar(str, _words().get(one.full_name, ()))
     return Listing(shape) if _repeated(one) else shape
+
+
+@cache
+def _words() -> dict[str, tuple[str, ...]]:
+    # A rule knows no later version of the API than these: neither its fields nor its words.
+    from auditor.engine import descriptors
+
+    return {name: tuple(words) for name, words in json.loads(descriptors.shipped_words()).items()}
 
 
 def facts(kind: type) -> dict[str, Record]:

@@ -74,6 +74,30 @@ def refused(text: str, wanted: Wanted = "bool") -> ExpressionError:
             None,
         ),
         ("visibility.state != 'of'", "`visibility.state` is never `of`", "did you mean `off`?", "'of'"),
+        (
+            "cluster.releaseChannel.channel != 'REGULER'",
+            "`cluster.releaseChannel.channel` is never `REGULER`",
+            "did you mean `REGULAR`?",
+            "'REGULER'",
+        ),
+        (
+            "cluster.nodePools.exists(p, 'windows' == p.config.sandboxConfig.type)",
+            "`cluster.nodePools.config.sandboxConfig.type` is never `windows`",
+            "there are: GVISOR, UNSPECIFIED",
+            "'windows'",
+        ),
+        (
+            "'KUBELET' in cluster.loggingConfig.componentConfig.enableComponents",
+            "`cluster.loggingConfig.componentConfig.enableComponents` is never `KUBELET`",
+            "SYSTEM_COMPONENTS",
+            "'KUBELET'",
+        ),
+        (
+            "cluster.networkConfig.datapathProvider == ''",
+            "`cluster.networkConfig.datapathProvider` is never empty",
+            "there are: ADVANCED_DATAPATH, DATAPATH_PROVIDER_UNSPECIFIED, LEGACY_DATAPATH",
+            "''",
+        ),
         ("'Off' == visibility.state", "`visibility.state` is never `Off`", "did you mean `off`?", "'Off'"),
         (
             "!(readiness.state in ['blocked', 'degarded'])",
@@ -131,7 +155,7 @@ def test_a_mistake_is_named_where_it_is_with_a_way_out(
         "'x' in [visibility.state, 'x']",
         "traffic.same_node.by_protocol.exists(protocol, protocol == 'tcp')",
         "visibility.basis == 'anything'",
-        "cluster.status == 'A_STATE_THAT_IS_NEWER_THAN_THIS'",
+        "cluster.name == 'anything'",
         "(visibility.state == 'on' ? readiness.state : visibility.state) in ['off', 'ready']",
     ],
 )
@@ -214,7 +238,11 @@ def test_values_are_shown_as_a_reader_expects(value: object, words: str) -> None
 
 def test_gke_s_enums_are_strings_and_its_default_is_the_first() -> None:
     cluster = schema.cluster()
-    assert cluster.fields["status"] == schema.Scalar(str)
+    status = cluster.fields["status"]
+    assert isinstance(status, schema.Scalar)
+    assert status.type is str
+    assert {"RUNNING", "DEGRADED"} < set(status.words)
+    assert cluster.defaults["status"] == status.words[0]
     assert cluster.defaults["status"] == "STATUS_UNSPECIFIED"
     assert cluster.fields["createTime"] == schema.Scalar(str)
     assert len(descriptors.shipped()) > 10_000

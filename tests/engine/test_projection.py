@@ -30,7 +30,7 @@ def test_only_what_is_read_is_handed_over() -> None:
 def test_what_the_api_leaves_out_has_its_default() -> None:
     expression = (
         "[cluster.autopilot.enabled, cluster.name == '', cluster.currentNodeCount == 0,"
-        " cluster.networkConfig.datapathProvider == '', cluster.locations.size() == 0]"
+        " cluster.networkConfig.datapathProvider == 'LEGACY_DATAPATH', cluster.locations.size() == 0]"
     )
     assert projected(expression, {"networkConfig": {}, "name": None}) == {
         "autopilot": {"enabled": False},
