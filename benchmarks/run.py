@@ -263,9 +263,9 @@ def _big(what: str, shape: Shape, folder: Path, budgets: _Budgets) -> Iterator[F
     source, smaller = folder / "fleet.ndjson", folder / "half.ndjson"
     _generate(shape, source)
     _generate(half, smaller)
-    of_half = _scan(str(smaller), BIG_FORMATS, folder, runs=2)
-    run = _scan(str(source), BIG_FORMATS, folder, runs=2)
-    alone = _scan(str(source), (), folder, runs=2)
+    of_half = _scan(str(smaller), BIG_FORMATS, folder, runs=3)
+    run = _scan(str(source), BIG_FORMATS, folder, runs=3)
+    alone = _scan(str(source), (), folder, runs=3)
     passed = measure([sys.executable, "-c", YARDSTICK, str(source)], runs=3)
     size = source.stat().st_size / 1e6
     source.unlink()
