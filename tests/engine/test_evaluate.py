@@ -207,6 +207,7 @@ WINDOWS = WindowsPools(("win",), (Evidence(NAME, "nodePools[0].config.imageType"
     [
         "readiness.state in ['ready', 'working']",
         "readiness.state != 'degraded'",
+        "readiness.state == 'unknown'",
         "readiness.reasons.size() == 0",
         "!readiness.reasons.exists(one, one.contains('dropped'))",
         "readiness.reasons == ['']",
