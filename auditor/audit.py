@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -78,15 +79,15 @@ def audit(
     # What a process had drawn that failed.
     take_in(_judged(inventory, judge, batches, [one for one in range(len(batches)) if one not in judged]))
     clusters = [cluster for number in range(len(batches)) for cluster in judged[number].clusters]
-    results = [result for number in range(len(batches)) for result in judged[number].results]
+    groups = [group for number in range(len(batches)) for group in judged[number].results]
     judged.clear()
     for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
         network = inventory.networks.get(key)
         name = network.asset if network else f"//compute.googleapis.com/{key}"
         ref = ResourceRef(name, NETWORK, project_of(key), "global")
-        results += judge.network(ref, deriver.network(key))
-    results.sort(key=lambda one: (one.resource.name, one.rule, one.subject or ""))
-    waived, notes = apply(results, waivers, now.date())
+        groups.append(_sorted(judge.network(ref, deriver.network(key))))
+    groups.sort(key=lambda group: group[0].resource.name if group else "")
+    waived, notes = apply([*chain.from_iterable(groups)], waivers, now.date())
     return Report(
         tool_version=__version__,
         rules_digest=rules_digest,
@@ -117,10 +118,10 @@ def _extents(inventory: Inventory) -> dict[str, Extent]:
 
 
 class _Batch(NamedTuple):
-    # What was found out about some clusters.
+    # What was found out about some clusters; the results about each, sorted.
     number: int
     clusters: list[ClusterReport]
-    results: list[Result]
+    results: list[list[Result]]
 
 
 def _judged(
@@ -130,7 +131,7 @@ def _judged(
     deriver = Deriver(inventory)
     for number in numbers:
         clusters: list[ClusterReport] = []
-        results: list[Result] = []
+        results: list[list[Result]] = []
         # Few reports tell all facts: what another process found out is unpickled for those alone.
         kept: list[ClusterFacts] = []
         together = parallel.Together(kept)
@@ -145,9 +146,14 @@ def _judged(
             clusters.append(
                 _cluster_report(cluster, ref, later, _NO_DATA if facts is None else facts.readiness.told)
             )
-            results += judge.cluster(ref, cluster.data, facts)
+            results.append(_sorted(judge.cluster(ref, cluster.data, facts)))
         yield _Batch(number, clusters, results)
     yield deriver.learned()
+
+
+def _sorted(results: list[Result]) -> list[Result]:
+    """The results about one resource in the order in which a report has them."""
+    return sorted(results, key=lambda one: (one.rule, one.subject or ""))
 
 
 def rules_digest(packs: Sequence[LoadedPack]) -> str:
