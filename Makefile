@@ -8,7 +8,7 @@ DEV := .venv/.dev-installed
 # Some tests wait for servers and for the browser: one more than there are cores keeps these at work.
 WORKERS := $(shell echo $$(($$(nproc 2>/dev/null || echo 1) + 1)))
 INSTALL := $(BIN)/python -m pip --disable-pip-version-check --quiet install
-# A new pip finds packages twice as fast as the one that Python brings, and need not install the build again.
+# A new pip takes half as long as the one that Python brings; hatchling builds the package without a further venv.
 TOOLS := --upgrade pip hatchling editables
 
 # Where nothing is kept compiled, every start of the program compiles it anew.

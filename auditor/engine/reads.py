@@ -291,7 +291,8 @@ class _Walker:
         if function == "@in":
             for one in _constants(raw[1]):
                 self._compared(one, values[0])
-            self._compared(raw[0], _Value(_elements(values[1]), made=values[1].element is not None))
+            made = values[1].made or values[1].element is not None
+            self._compared(raw[0], _Value(_elements(values[1]), made=made))
         if function == "_?._" and (name := _constant_text(raw[1])) is not None:
             self._presence(identity, values[0], name)
             return replace(self._field(values[0], name), optional=True)

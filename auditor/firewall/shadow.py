@@ -28,21 +28,6 @@ class Seen(NamedTuple):
     deciding: set[_Key]
 
 
-def _order(decider: Decider) -> tuple[object, ...]:
-    # Any, as long as it does not follow from the order in which clusters were looked at.
-    known = decider.priority is not None
-    return (
-        not known,
-        decider.priority if known else 0,
-        decider.rule,
-        decider.asset or "",
-        decider.stage,
-        decider.action or "",
-        str(decider.logging),
-        decider.address,
-    )
-
-
 _STAGES = ("vpc", "network_global", "network_regional")
 
 
@@ -185,3 +170,18 @@ class _Search:
             for (asset, priority, name), by in sorted(self.seen.matching.items(), key=lambda entry: entry[0])
             if (asset, priority, name) not in self.seen.deciding
         )
+
+
+def _order(decider: Decider) -> tuple[object, ...]:
+    # By priority, and then anything that does not follow from the order in which clusters were looked at.
+    known = decider.priority is not None
+    return (
+        not known,
+        decider.priority if known else 0,
+        decider.rule,
+        decider.asset or "",
+        decider.stage,
+        decider.action or "",
+        str(decider.logging),
+        decider.address,
+    )

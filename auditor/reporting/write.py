@@ -266,7 +266,7 @@ def _stage(target: _Target, file: Path, unfinished: ExitStack) -> _Staged:
 
 def _shares(staged: Sequence[_Staged]) -> list[list[_Staged]]:
     """The files that each process is to fill, those of this process first."""
-    count = len(parallel.pieces(staged, 1))
+    count = parallel.useful(len(staged), 1)
     here = [one for one in staged if one.target.form in _IN_SEVERAL]
     others = [one for one in staged if one.target.form not in _IN_SEVERAL]
     if count == 1 or not others:
