@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from itertools import chain
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor import __version__, parallel
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from auditor.facts.derive import Learned
     from auditor.model.extent import Extent
     from auditor.model.facts import ClusterFacts
-    from auditor.model.inventory import Cluster, ClusterEntry, Inventory
+    from auditor.model.inventory import Cluster, Inventory
 
 _FEWEST = 1_000
 """For so many clusters a further process is worth its start."""
@@ -54,7 +54,9 @@ def audit(
     """
     deriver = Deriver(inventory)
     size = max(_BATCH, -(-len(inventory.clusters) // parallel.Urn.MOST))
-    batches = [inventory.clusters[low : low + size] for low in range(0, len(inventory.clusters), size)]
+    # Those of one network together, so that its rules are compiled in one process.
+    order = sorted(range(len(inventory.clusters)), key=lambda one: inventory.clusters[one].network)
+    batches = [order[low : low + size] for low in range(0, len(order), size)]
     judged: dict[int, _Batch] = {}
     done = 0
 
@@ -78,7 +80,8 @@ def audit(
         take_in(items)
     # What a process had drawn that failed.
     take_in(_judged(inventory, judge, batches, [one for one in range(len(batches)) if one not in judged]))
-    clusters = [cluster for number in range(len(batches)) for cluster in judged[number].clusters]
+    reports = chain.from_iterable(judged[number].clusters for number in range(len(batches)))
+    clusters = [one for _, one in sorted(zip(order, reports, strict=True), key=itemgetter(0))]
     groups = [group for number in range(len(batches)) for group in judged[number].results]
     judged.clear()
     for key in sorted({*inventory.networks, *inventory.firewall_rules, *inventory.effective}):
@@ -125,9 +128,12 @@ class _Batch(NamedTuple):
 
 
 def _judged(
-    inventory: Inventory, judge: Judge, batches: Sequence[Sequence[ClusterEntry]], numbers: Iterable[int]
+    inventory: Inventory, judge: Judge, batches: Sequence[Sequence[int]], numbers: Iterable[int]
 ) -> Iterator[_Batch | Learned]:
-    """What is found out about some of the batches, and at last what networks have to know of these."""
+    """What is found out about some of the batches, and at last what networks have to know of these.
+
+    A batch has the numbers of some clusters of the inventory.
+    """
     deriver = Deriver(inventory)
     for number in numbers:
         clusters: list[ClusterReport] = []
@@ -135,7 +141,7 @@ def _judged(
         # Few reports tell all facts: what another process found out is unpickled for those alone.
         kept: list[ClusterFacts] = []
         together = parallel.Together(kept)
-        for entry in batches[number]:
+        for entry in map(inventory.clusters.__getitem__, batches[number]):
             cluster = inventory.decode(entry)
             ref = ResourceRef(entry.name, CLUSTER, entry.project, entry.location)
             facts = None

@@ -97,6 +97,16 @@ def test_what_a_process_had_drawn_that_fails_is_judged_all_the_same(
     assert told[-1] == 120
 
 
+def test_a_report_has_clusters_and_results_in_the_order_of_the_inventory_and_not_by_network() -> None:
+    inventory = sources.load(["demo"])
+    networks = [entry.network for entry in inventory.clusters]
+    assert networks != sorted(networks)
+    made = report(inventory)
+    assert [one.resource.name for one in made.clusters] == [entry.name for entry in inventory.clusters]
+    resources = [one.resource.name for one in made.results]
+    assert resources == sorted(resources)
+
+
 def test_nothing_keeps_the_inventory_once_the_report_is_made() -> None:
     inventory = generated(Shape(clusters=20, pools=2, networks=3, firewalls=100, policies=9, pools_as="both"))
     spool = weakref.ref(inventory.spool)

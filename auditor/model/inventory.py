@@ -86,7 +86,7 @@ class ClusterEntry:
 
     `name` is the full resource name as the inventory has it, `key` the canonical reference
     (`projects/P/locations/L/clusters/C`), `ancestors` nearest first as in Cloud Asset Inventory
-    (`projects/NUMBER`, `folders/N`, `organizations/N`), empty if unknown.
+    (`projects/NUMBER`, `folders/N`, `organizations/N`), `network` the key of its network; empty if unknown.
     """
 
     name: str
@@ -96,6 +96,7 @@ class ClusterEntry:
     short_name: str
     update_time: str
     ancestors: tuple[str, ...]
+    network: str
 
 
 @record

@@ -63,8 +63,14 @@ class _Assembly:
         ancestors = self._ancestors(tables[model.PROJECT], numbers)
         applied = self._apply_plans(tables, numbers, ancestors, complete=complete)
         records = tables[model.CLUSTER]
+        cluster_networks = {
+            key: with_id(record.payload.network, numbers)
+            for key, record in sorted(records.items())
+            if record.payload is not None
+        }
         entries = tuple(
-            _entry(record.name, key, record.time, ancestors) for key, record in sorted(records.items())
+            _entry(record.name, key, record.time, ancestors, cluster_networks.get(key, ""))
+            for key, record in sorted(records.items())
         )
         stored, embedded = self._clusters(entries, records, tables[model.NODE_POOL], applied.pools_unknown)
         networks = {key: self._network(record.payload, key) for key, record in _sorted(tables[model.NETWORK])}
@@ -78,11 +84,6 @@ class _Assembly:
         )
         groups = {
             key: self._group(record.payload, key) for key, record in _sorted(tables[model.ADDRESS_GROUP])
-        }
-        cluster_networks = {
-            entry.key: with_id(record.payload.network, numbers)
-            for entry in entries
-            if (record := records[entry.key]).payload is not None
         }
         cluster_subnetworks = {
             entry.key: tuple(with_id(one, numbers) for one in record.payload.subnetworks)
@@ -775,9 +776,11 @@ def _piece(payload: Any) -> Piece | None:
     return payload if isinstance(payload, Piece) else None
 
 
-def _entry(name: str, key: str, time: str, ancestors: Mapping[str, tuple[str, ...]]) -> ClusterEntry:
+def _entry(
+    name: str, key: str, time: str, ancestors: Mapping[str, tuple[str, ...]], network: str
+) -> ClusterEntry:
     _, project, _, location, _, short_name = key.split("/")
-    return ClusterEntry(name, key, project, location, short_name, time, ancestors.get(project, ()))
+    return ClusterEntry(name, key, project, location, short_name, time, ancestors.get(project, ()), network)
 
 
 def _may_hide_pools(gap: Gap, project: str) -> bool:

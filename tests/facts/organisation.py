@@ -215,6 +215,7 @@ def entry(name: str = "checkout", project: str = PROJECT, location: str = "europ
         short_name=name,
         update_time="",
         ancestors=(f"projects/{NUMBER}", "organizations/1"),
+        network="",
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -162,7 +163,7 @@ def test_projects_by_number_and_by_id_are_compared_by_number() -> None:
     other = data(networkConfig={"network": "projects/777/global/networks/vpc"})
     assert facts(other).network.shared is True
     at = entry()
-    nowhere = type(at)(at.name, at.key, at.project, at.location, at.short_name, "", ())
+    nowhere = replace(at, ancestors=())
     unknown = facts(other, at=nowhere).network
     assert unknown.shared is None
     assert reasons(unknown.unknowns, "network.shared")

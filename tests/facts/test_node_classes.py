@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -83,7 +84,7 @@ def test_the_default_account_needs_the_number_of_the_clusters_project(
     known: bool,
 ) -> None:
     at = entry()
-    at = type(at)(at.name, at.key, at.project, at.location, at.short_name, at.update_time, ancestors)
+    at = replace(at, ancestors=ancestors)
     found = facts(at=at, within=inventory(project_numbers=numbers, ancestors=above)).node_classes
     assert found.classes is not None
     assert found.classes[0].service_account == (DEFAULT_ACCOUNT if known else None)
