@@ -99,12 +99,13 @@ class Runner:
             ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", step["run"]],
             cwd=self.workspace,
             env={
-                "PATH": os.environ["PATH"],
+                # What is installed here is for this Python.
+                "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
                 "HOME": str(self.temporary),
                 "RUNNER_TEMP": str(self.temporary),
                 "GITHUB_OUTPUT": str(output),
                 "GITHUB_STEP_SUMMARY": str(summary),
-                # What is installed here need not be fetched.
+                # It need not be fetched.
                 "PYTHONPATH": sysconfig.get_path("purelib"),
                 "PIP_NO_INDEX": "1",
                 "PIP_NO_BUILD_ISOLATION": "0",

@@ -8,6 +8,7 @@ import shutil
 import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -276,13 +277,13 @@ def test_a_scan_that_fails_half_way_leaves_the_file_as_it_was(
 
 
 def foreign(path: Path) -> None:
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("CREATE TABLE music (title TEXT)")
 
 
 def newer(path: Path) -> None:
     recorded(path, at(1, OFF))
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("PRAGMA user_version = 2")
 
 
@@ -301,19 +302,19 @@ def overwritten(path: Path) -> None:
 
 def changed(path: Path) -> None:
     recorded(path, at(1, OFF))
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE scans SET at = at + 1")
 
 
 def emptied(path: Path) -> None:
     recorded(path, at(1, OFF))
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("UPDATE scans SET open = x'00', closed = x'00'")
 
 
 def dropped(path: Path) -> None:
     recorded(path, at(1, OFF))
-    with sqlite3.connect(path) as file:
+    with closing(sqlite3.connect(path)) as file, file:
         file.execute("DROP TABLE scans")
 
 

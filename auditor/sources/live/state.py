@@ -59,11 +59,12 @@ class State:
             _remove(path)
             path.parent.mkdir(parents=True, exist_ok=True)
             connection = _connect(path)
-            connection.executescript(_SCHEMA)
-            connection.execute(
-                "INSERT INTO about VALUES (?, ?, ?)",
-                (_FORM, orjson.dumps(plan, option=orjson.OPT_SORT_KEYS), read_time),
-            )
+            with _closed_on_error(connection):
+                connection.executescript(_SCHEMA)
+                connection.execute(
+                    "INSERT INTO about VALUES (?, ?, ?)",
+                    (_FORM, orjson.dumps(plan, option=orjson.OPT_SORT_KEYS), read_time),
+                )
         return cls(path, connection, read_time)
 
     @classmethod
@@ -77,9 +78,9 @@ class State:
         with _told(path):
             connection = _connect(path)
             try:
-                row = connection.execute("SELECT form, plan, read_time FROM about").fetchone()
+                with _closed_on_error(connection):
+                    row = connection.execute("SELECT form, plan, read_time FROM about").fetchone()
             except sqlite3.OperationalError as error:
-                connection.close()
                 if "locked" in str(error):
                     raise
                 # The process ended before the file was set up.
@@ -216,11 +217,21 @@ class State:
 
 def _connect(path: Path) -> sqlite3.Connection:
     connection = sqlite3.connect(path, isolation_level=None, check_same_thread=False, timeout=0)
-    # One process at a time; what the operating system has is safe from the end of this process.
-    connection.execute("PRAGMA locking_mode = EXCLUSIVE")
-    connection.execute("PRAGMA journal_mode = WAL")
-    connection.execute("PRAGMA synchronous = NORMAL")
+    with _closed_on_error(connection):
+        # One process at a time; what the operating system has is safe from the end of this process.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("PRAGMA journal_mode = WAL")
+        connection.execute("PRAGMA synchronous = NORMAL")
     return connection
+
+
+@contextmanager
+def _closed_on_error(connection: sqlite3.Connection) -> Iterator[None]:
+    try:
+        yield
+    except BaseException:
+        connection.close()
+        raise
 
 
 def _see_that_nobody_uses(path: Path) -> None:
