@@ -1,8 +1,10 @@
 """Asset JSON brought to the form the API documents: every oddity of a source is undone here.
 
-What is undone: the snake_case envelope of exports; numbers as floats (Cloud Asset Inventory hands resource
-data out as a protobuf Struct, which knows no integers) and int64 as text (proto3 JSON); `null` for an absent
-field; a message written as a list of one (converters from Terraform do so); snake_case names of fields.
+What is undone: the snake_case envelope of exports; data as JSON text and times as SQL writes them (rows of an
+export to BigQuery), or data among `versionedResources` (SearchAllResources); numbers as floats (Cloud Asset
+Inventory hands resource data out as a protobuf Struct, which knows no integers) and int64 as text (proto3
+JSON); `null` for an absent field; a message written as a list of one (converters from Terraform do so);
+snake_case names of fields.
 """
 
 from __future__ import annotations
@@ -27,6 +29,8 @@ _LIMIT = 2**63
 _PLACEHOLDER = re.compile(r"\{\{.*?\}\}|\$\{.*?\}")
 _NESTED = (dict, list, float)
 _SNAKE = re.compile(r"_([a-z0-9])")
+_SQL_TIME = re.compile(r"(\d{4}-\d\d-\d\d) (\d\d:\d\d:\d\d(?:\.\d+)?)(?: UTC)?")
+_PROJECT_NUMBER = re.compile(r"projects/[0-9]+")
 
 
 def asset(value: Object) -> tuple[str, str, Object | None, str, list[Json]] | None:
@@ -44,26 +48,54 @@ def asset(value: Object) -> tuple[str, str, Object | None, str, list[Json]] | No
         resource = _message(resource) or {}
     data = resource.get("data")
     if not isinstance(data, dict):
-        data = _message(data)
+        data = _other_data(value, data)
     time = value.get("updateTime") or value.get("update_time")
+    if not isinstance(time, str):
+        time = ""
+    elif time[10:11] == " ":
+        time = _SQL_TIME.sub(r"\1T\2Z", time)
     ancestors = value.get("ancestors")
-    return (
-        name,
-        kind,
-        data,
-        time if isinstance(time, str) else "",
-        ancestors if isinstance(ancestors, list) else [],
-    )
+    if not isinstance(ancestors, list):
+        ancestors = _found_in(value)
+    return name, kind, data, time, ancestors
+
+
+def _other_data(value: Object, data: Json) -> Object | None:
+    """Resource data that is not where, or not as, ListAssets has it."""
+    if isinstance(data, str):
+        try:
+            data = orjson.loads(data)
+        except orjson.JSONDecodeError:
+            return None
+    elif data is None:
+        versions = value.get("versionedResources") or value.get("versioned_resources")
+        found = [one for one in versions if isinstance(one, dict)] if isinstance(versions, list) else []
+        if len(found) > 1:
+            found = [one for one in found if one.get("version") == "v1"]
+        data = found[0].get("resource") if len(found) == 1 else None
+    return _message(data)
+
+
+def _found_in(value: Object) -> list[Json]:
+    """The ancestors of a SearchAllResources result that is in no folder.
+
+    The API documents no order of its `folders`, and only one of them would say that there are no more above.
+    """
+    project, organization = value.get("project"), value.get("organization")
+    # What belongs to no project has none.
+    chain = [*([] if project is None else [project]), organization]
+    return chain if not value.get("folders") and all(isinstance(one, str) and one for one in chain) else []
 
 
 def parent_project(value: Object) -> str:
-    """The project that an envelope's `resource.parent` names (`projects/NUMBER`), or nothing."""
+    """The project that an envelope's `resource.parent` or `project` names (`projects/NUMBER`), or nothing."""
     resource = _message(value.get("resource"))
     parent = None if resource is None else resource.get("parent")
     prefix = "//cloudresourcemanager.googleapis.com/"
     if isinstance(parent, str) and parent.startswith(prefix + "projects/"):
         return parent[len(prefix) :]
-    return ""
+    project = value.get("project")
+    return project if isinstance(project, str) and _PROJECT_NUMBER.fullmatch(project) else ""
 
 
 def _message(value: Json) -> Object | None:

@@ -174,6 +174,35 @@ def to_snake(one: Asset) -> Asset:
     return {names.get(key, key): value for key, value in one.items()}
 
 
+def unchanged(one: Asset) -> Asset:
+    """The same asset."""
+    return one
+
+
+def to_row(one: Asset) -> Asset:
+    """The same asset as a row of an export to BigQuery, as `bq` prints it."""
+    row = to_snake(one)
+    if isinstance(row.get("resource"), dict) and "data" in row["resource"]:
+        row["resource"] = {**row["resource"], "data": json.dumps(row["resource"]["data"])}
+    if str(row.get("update_time", "")).endswith("Z"):
+        row["update_time"] = row["update_time"].replace("T", " ").replace("Z", " UTC")
+    return row
+
+
+def to_search_result(one: Asset) -> Asset:
+    """The same asset as SearchAllResources returns it when it is asked for `versionedResources`."""
+    found = {key: value for key, value in one.items() if key not in ("resource", "ancestors")}
+    if isinstance(one.get("resource"), dict) and "data" in one["resource"]:
+        found["versionedResources"] = [{"version": "v1", "resource": one["resource"]["data"]}]
+    if "ancestors" in one:
+        found["folders"] = [step for step in one["ancestors"] if step.startswith("folders/")]
+        for step in one["ancestors"]:
+            kind = step.partition("/")[0]
+            if kind != "folders":
+                found[kind.removesuffix("s")] = step
+    return found
+
+
 def ndjson(assets: Iterable[Asset]) -> bytes:
     """Assets as lines."""
     return b"".join(json.dumps(one).encode() + b"\n" for one in assets)

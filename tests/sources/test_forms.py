@@ -62,14 +62,13 @@ def test_an_organisation_in_memory_is_read_in_full() -> None:
 
 
 @pytest.mark.parametrize("compression", ["", "gz", "zst"])
-@pytest.mark.parametrize("envelope", ["camelCase", "snake_case"])
+@pytest.mark.parametrize("envelope", ["camelCase", "snake_case", "BigQuery"])
 @pytest.mark.parametrize("container", ["lines", "array", "minified", "page", "documents", "page on a line"])
 def test_the_container_does_not_matter(
     container: str, envelope: str, compression: str, tmp_path: Path
 ) -> None:
-    assets = make.organisation()
-    if envelope == "snake_case":
-        assets = [make.to_snake(one) for one in assets]
+    spelt = {"snake_case": make.to_snake, "BigQuery": make.to_row}
+    assets = list(map(spelt.get(envelope, make.unchanged), make.organisation()))
     contents: dict[str, bytes | str] = {
         "lines": make.ndjson(assets),
         "array": json.dumps(assets, indent=2),
@@ -80,6 +79,21 @@ def test_the_container_does_not_matter(
     }
     source = make.write(tmp_path / "no-ending", contents[container], compression=compression)
     assert _facts(load([source])) == _expected()
+
+
+def test_search_results_hold_the_same_but_for_the_place_of_a_project(tmp_path: Path) -> None:
+    assets = make.organisation()
+    listed = load([make.write(tmp_path / "listed", json.dumps(assets))])
+    found = load([make.write(tmp_path / "found", json.dumps([*map(make.to_search_result, assets)]))])
+    assert [found.decode(one).data for one in found.clusters] == [
+        listed.decode(one).data for one in listed.clusters
+    ]
+    assert found.firewall_rules == listed.firewall_rules
+    assert (found.networks, found.subnetworks) == (listed.networks, listed.subnetworks)
+    assert found.project_numbers == listed.project_numbers
+    assert listed.ancestors["svc"] == (*make.ANCESTORS,)
+    assert "svc" not in found.ancestors
+    assert not found.coverage.hierarchy_read("svc")
 
 
 def test_a_sharded_folder_is_one_export(tmp_path: Path) -> None:

@@ -98,7 +98,7 @@ def test_files_containers_compression_and_envelopes_do_not_matter(
     parts: list[list[make.Asset]] = [[] for _ in range(data.draw(st.integers(1, 3)))]
     for one in assets:
         parts[data.draw(st.integers(0, len(parts) - 1))].append(
-            make.to_snake(one) if data.draw(st.booleans()) else one
+            data.draw(st.sampled_from([make.unchanged, make.to_snake, make.to_row]))(one)
         )
     with tempfile.TemporaryDirectory() as folder:
         sources = [

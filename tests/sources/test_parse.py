@@ -150,6 +150,63 @@ def test_an_envelope_without_data_has_none(resource: Any) -> None:
     assert found[2] is None
 
 
+@pytest.mark.parametrize("text", ["", "{", "[]", '"x"', "[1]", "3"])
+def test_text_that_is_no_object_is_no_data(text: str) -> None:
+    found = parse.asset({"name": "n", "asset_type": "t", "resource": {"data": text}})
+    assert found is not None
+    assert found[2] is None
+
+
+@pytest.mark.parametrize(
+    ("versions", "expected"),
+    [
+        (["v1"], 0),
+        (["v1beta1"], 0),
+        (["v1beta1", "v1"], 1),
+        (["v1beta1", "v1alpha1"], None),
+        (["v1", "v1"], None),
+        ([], None),
+    ],
+)
+def test_of_several_versions_of_a_search_result_v1_counts(versions: list[str], expected: int | None) -> None:
+    found = parse.asset(
+        {
+            "name": "n",
+            "assetType": "t",
+            "versionedResources": [
+                {"version": version, "resource": {"number": number}}
+                for number, version in enumerate(versions)
+            ],
+        }
+    )
+    assert found is not None
+    assert found[2] == (None if expected is None else {"number": expected})
+
+
+def test_the_folders_of_a_search_result_are_not_taken_for_all_in_order() -> None:
+    result = {"name": "n", "assetType": "t", "project": "projects/1", "organization": "organizations/9"}
+    found = {
+        folders: parse.asset({**result, "folders": list(folders)})
+        for folders in ((), ("folders/1",), ("folders/1", "folders/2"))
+    }
+    assert [one and one[4] for one in found.values()] == [["projects/1", "organizations/9"], [], []]
+    assert parse.parent_project({**result, "folders": ["folders/1"]}) == "projects/1"
+
+
+@pytest.mark.parametrize(
+    ("time", "expected"),
+    [
+        ("2026-01-01 00:00:00 UTC", "2026-01-01T00:00:00Z"),
+        ("2026-01-01 00:00:00.25", "2026-01-01T00:00:00.25Z"),
+        ("2026-01-01T00:00:00Z", "2026-01-01T00:00:00Z"),
+    ],
+)
+def test_times_of_rows_are_spelt_as_the_api_spells_them(time: str, expected: str) -> None:
+    found = parse.asset({"name": "n", "asset_type": "t", "update_time": time})
+    assert found is not None
+    assert found[3] == expected
+
+
 @pytest.mark.parametrize("value", [{}, {"name": "n"}, {"assetType": "t"}, {"name": 3, "assetType": "t"}])
 def test_what_is_no_envelope_is_none(value: dict[str, Any]) -> None:
     assert parse.asset(value) is None
