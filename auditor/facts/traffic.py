@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from shlex import quote
 from typing import TYPE_CHECKING, cast
 
@@ -49,15 +50,7 @@ def _explained(unknowns: tuple[Unknown, ...], classes: NodeClasses) -> tuple[Unk
 
 def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeTraffic) -> PodPackets:
     unlogged = tuple(
-        UnloggedRule(
-            one.asset,
-            one.rule or str(one.priority),
-            decider_text(one),
-            "logConfig.enable" if one.stage == "vpc" else f"rules[priority={one.priority}].enableLogging",
-            _logging_command(one),
-        )
-        for one in scope.deciders
-        if one.logging is False and one.asset is not None
+        _unlogged(one) for one in scope.deciders if one.logging is False and one.asset is not None
     )
     # Of a planned rule, logging may be known only after apply.
     doubt = not unlogged and any(one.logging is None and one.address for one in scope.deciders)
@@ -79,6 +72,16 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         by_protocol=_known(scope.by_protocol),
         analysis=scope,
     )
+
+
+@lru_cache(maxsize=1 << 10)
+def _unlogged(decider: Decider) -> UnloggedRule:
+    """A rule whose logging is off; the clusters of a network share it."""
+    switch = (
+        "logConfig.enable" if decider.stage == "vpc" else f"rules[priority={decider.priority}].enableLogging"
+    )
+    name = decider.rule or str(decider.priority)
+    return UnloggedRule(decider.asset or "", name, decider_text(decider), switch, _logging_command(decider))
 
 
 def _known(by_protocol: Mapping[str, TrafficVerdict]) -> Mapping[str, KnownTraffic]:
