@@ -123,6 +123,8 @@ STALE_RULES = {
     "mrd-labs/labs-vpc": "?",
 }
 
+SHADOWED = {"mrd-net-prod/prod-vpc", "mrd-legacy-erp/default"}
+
 LETTERS = {Verdict.PASS: "p", Verdict.FAIL: "F", Verdict.NOT_APPLICABLE: "-", Verdict.UNKNOWN: "?"}
 
 
@@ -178,6 +180,11 @@ def test_a_deny_that_never_decides_a_pod_packet_is_found_where_it_is_shadowed() 
     found = [r for r in _report().results if r.rule == "shadowed-for-pods" and r.verdict == "fail"]
     assert {r.subject for r in found if r.resource.name.endswith("/prod-vpc")} >= {"deny-retired-scanner"}
     assert all(r.severity == "info" for r in found)
+    said = {network: letter for (rule, network), letter in _letters().items() if rule == "shadowed-for-pods"}
+    assert {network for network, letter in said.items() if letter == "F"} == SHADOWED
+    # A cluster of which nothing is known may use any network.
+    assert {network for network, letter in said.items() if letter == "?"} == {"mrd-labs/labs-vpc"}
+    assert "-" not in said.values()
 
 
 @pytest.mark.parametrize("cluster", EXPECTED)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from typing import TYPE_CHECKING, NamedTuple
 
 from auditor.facts import (
@@ -19,6 +18,7 @@ from auditor.facts import (
     windows,
 )
 from auditor.facts.index import Index
+from auditor.facts.network_users import NetworkUsers
 from auditor.facts.view import ClusterView
 from auditor.firewall import Analyzer, shadow
 from auditor.firewall.shadow import Shadows
@@ -32,7 +32,7 @@ class Learned(NamedTuple):
     """What the clusters that a deriver was given mean for networks; it can be pickled."""
 
     seen: set[str]
-    in_network: Counter[str]
+    users: NetworkUsers
     hashes: gke_rules.Noted
     shadows: dict[str, shadow.Seen]
 
@@ -46,7 +46,7 @@ class Deriver:
         self.analyzer = Analyzer(inventory)
         self._seen: set[str] = set()
         self._shadows = Shadows(self.analyzer, traffic.is_users)
-        self._in_network: Counter[str] = Counter()
+        self._users = NetworkUsers()
 
     def cluster(self, cluster: Cluster) -> ClusterFacts:
         """Everything derived about one cluster. Raises ValueError if the cluster has no data."""
@@ -56,7 +56,7 @@ class Deriver:
         classes = node_classes.derive(view)
         if cluster.entry.name not in self._seen:
             self._seen.add(cluster.entry.name)
-            self._in_network.update({one.network for one in classes.classes or () if one.network is not None})
+            self._users.note(view, ranges, classes)
         seen, running = visibility.derive(view), versions.derive(view)
         masquerading, on_windows = masquerade.derive(view, ranges), windows.derive(view)
         packets = traffic.derive(self.analyzer, ranges, classes, self._shadows)
@@ -75,12 +75,12 @@ class Deriver:
 
     def learned(self) -> Learned:
         """What the clusters given so far mean for networks, for another deriver of the same inventory."""
-        return Learned(self._seen, self._in_network, self._hashes.noted, self._shadows.seen())
+        return Learned(self._seen, self._users, self._hashes.noted, self._shadows.seen())
 
     def learn(self, learned: Learned) -> None:
         """Take the clusters of another deriver, none of them given to this one, for given."""
         self._seen |= learned.seen
-        self._in_network.update(learned.in_network)
+        self._users.add(learned.users)
         self._hashes.learn(learned.hashes)
         self._shadows.learn(learned.shadows)
 
@@ -99,7 +99,8 @@ class Deriver:
                     else:
                         self._seen.add(entry.name)
                         self._hashes.note(cluster)
+                        self._users.note_bare(entry)
         return NetworkFacts(
             gke_rules=gke_rules.derive(key, self._index, self._hashes),
-            pod_rules=traffic.pod_rules(key, self._index, self._shadows, self._in_network[key]),
+            pod_rules=traffic.pod_rules(key, self._index, self._shadows, self._users),
         )

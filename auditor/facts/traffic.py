@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from auditor.facts.index import Index
+    from auditor.facts.network_users import NetworkUsers
     from auditor.firewall import Analyzer
     from auditor.firewall.shadow import Shadows
     from auditor.model.facts import NodeClasses, Pods
@@ -167,6 +168,11 @@ def _some(texts: Iterable[str]) -> str:
     return ", ".join(every[:_SHOWN]) + more
 
 
+def _lowered(sentence: str) -> str:
+    """A sentence as the end of another one."""
+    return sentence[:1].lower() + sentence[1:].rstrip(".")
+
+
 def _listed(texts: Sequence[str]) -> str:
     return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"
 
@@ -176,16 +182,29 @@ def is_users(name: str) -> bool:
     return not name.startswith(("gke-", "gk3-"))
 
 
-def pod_rules(key: str, index: Index, shadows: Shadows, clusters: int) -> PodRules:
+def pod_rules(key: str, index: Index, shadows: Shadows, users: NetworkUsers) -> PodRules:
     """The rules of the network with this key that earlier rules keep from deciding any Pod packet.
 
-    `clusters` is how many use the network; `shadows` has seen them all. Rules that GKE made are left out.
+    `shadows` and `users` have seen all clusters. Rules that GKE made are left out.
     """
     inventory = index.inventory
+    clusters: int | None = users.count(key)
+    unknowns: list[Unknown] = []
+    if not clusters and users.unplaced is not None:
+        clusters = None
+        name, why, hint = users.unplaced
+        reason = f"Whether {name} uses the network is not known: {_lowered(why)}."
+        unknowns.append(Unknown("pod_rules.clusters", reason, hint))
     gap = index.clusters_gap()
     if gap is not None:
         reason = f"Not every cluster that may use the network was read: {gap.reason.rstrip('.')}."
-        return PodRules(clusters, None, (), (Unknown("pod_rules.shadowed", reason, gap.hint),))
+        unknowns.append(Unknown("pod_rules.shadowed", reason, gap.hint))
+    if (doubt := users.doubt(key)) is not None:
+        name, why, hint = doubt
+        reason = f"Not everything about the Pods and nodes of {name} is known: {_lowered(why)}."
+        unknowns.append(Unknown("pod_rules.shadowed", reason, hint))
+    if clusters is None or unknowns:
+        return PodRules(clusters, None, (), tuple(unknowns))
     project = project_of(key)
     if key not in inventory.effective and not inventory.coverage.read(FIREWALL, project):
         missing = inventory.coverage.why_not(FIREWALL, project)

@@ -352,12 +352,12 @@ class ShadowedRule:
 class PodRules:
     """The firewall rules of one network as far as they concern packets between Pods.
 
-    `clusters` is how many clusters of the inventory use the network. `shadowed` are the rules, GKE's own
-    left out, that never decide a packet between Pods because earlier rules do, None if that cannot be told.
-    It says nothing about other traffic.
+    `clusters` is how many clusters of the inventory use the network, None if none is known to and one may.
+    `shadowed` are the rules, GKE's own left out, that never decide a packet between Pods because earlier
+    rules do, None if that cannot be told. It says nothing about other traffic.
     """
 
-    clusters: int
+    clusters: int | None
     shadowed: tuple[ShadowedRule, ...] | None
     evidence: tuple[Evidence, ...]
     unknowns: tuple[Unknown, ...] = ()
