@@ -95,7 +95,7 @@ class _Assembly:
         organizations = frozenset(tables[model.ORGANIZATION])
         open_ended = self._open_ended
         scope = self._scope(sources, organizations, entries, networks)
-        coverage = self._coverage(scope, numbers, ancestors, complete=complete)
+        coverage = self._coverage(scope, tables, numbers, ancestors, complete=complete)
         coverage.networks = frozenset(
             project_of(key) for key in {*networks, *filter(None, cluster_networks.values())}
         )
@@ -187,6 +187,7 @@ class _Assembly:
     def _coverage(
         self,
         scope: str,
+        tables: Mapping[str, Mapping[str, Record]],
         numbers: Mapping[str, str],
         ancestors: Mapping[str, tuple[str, ...]],
         *,
@@ -198,6 +199,7 @@ class _Assembly:
             complete=complete,
             headers=tuple(self._taken.headers),
             exported=frozenset() if self._open_ended else frozenset(self._taken.exported),
+            held=frozenset(kind for kind, table in tables.items() if table),
             listed=frozenset(
                 (kind, project_of(with_id(f"projects/{project}", numbers)))
                 for kind, project in self._taken.listed
@@ -225,7 +227,7 @@ class _Assembly:
         if not self._taken.plans:
             return Applied()
         # The word that the files hold everything is about the plan, too, and proves nothing against a state.
-        read = self._coverage("", numbers, ancestors, complete=False)
+        read = self._coverage("", tables, numbers, ancestors, complete=False)
         applied = apply_plans(
             self._taken.plans,
             tables,

@@ -24,16 +24,18 @@ _NONE: frozenset[str] = frozenset()
 class AssetCoverage:
     """Implements `model.inventory.Coverage`.
 
-    `exported` are the types of which a plain export holds an asset, `listed` pairs of type and project that a
-    gcloud list holds in full, `holes` what could not be read of a type and project (either may be `*`) and
-    where, which outweighs all else. The gaps of a snapshot outweigh what a plain export seems to hold, and
-    the user's word. `organizations` are those whose own asset is in a plain export.
+    `exported` are the types of which a plain export holds an asset, `held` those of which there is one at
+    all, `listed` pairs of type and project that a gcloud list holds in full, `holes` what could not be read
+    of a type and project (either may be `*`) and where, which outweighs all else. The gaps of a snapshot
+    outweigh what a plain export seems to hold, and the user's word. `organizations` are those whose own asset
+    is in a plain export.
     """
 
     scope: str
     complete: bool
     headers: tuple[Header, ...]
     exported: frozenset[str]
+    held: frozenset[str]
     listed: frozenset[tuple[str, str]]
     organizations: frozenset[str]
     holes: Mapping[str, Mapping[str, str]]
@@ -109,9 +111,6 @@ class AssetCoverage:
                     return Gap(scope, asset_type, gap.reason, gap.hint)
         above = self.ancestors.get(project, ())
         root = above[-1] if above and above[-1].startswith("organizations/") else ""
-        where = (
-            f" of project {project}" if project and any(kind == asset_type for kind, _ in self.listed) else ""
-        )
         if self.headers:
             reason = f"no snapshot given says that every {noun} of {scope} was read"
         elif asset_type in self.exported:
@@ -124,8 +123,11 @@ class AssetCoverage:
                 f"export the whole organization: `{wording.export(wording.USED, root)}`; or, if the input "
                 "holds every asset of the organization, say so with --complete",
             )
+        elif asset_type in self.held:
+            where = f"project {project}" if project else "the organization"
+            reason = f"nothing says that the input holds every {noun} of {where}"
         else:
-            reason = f"the input holds no {noun}{where}, and a type that is absent is not known to be empty"
+            reason = f"the input holds no {noun}, and a type that is absent is not known to be empty"
         return wording.not_read(asset_type, scope, root, reason)
 
     def extent(self, asset_type: str, projects: Iterable[str]) -> Extent:

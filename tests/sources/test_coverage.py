@@ -33,6 +33,18 @@ def test_a_type_of_which_an_asset_is_there_was_read() -> None:
     assert not coverage.read(model.NETWORK, "host")
 
 
+def test_of_a_type_that_is_there_it_is_not_said_that_it_is_absent(tmp_path: Path) -> None:
+    listed = load([make.write(tmp_path / "listed", [make.api(make.cluster("a"))])]).coverage
+    assert not listed.every_cluster_read()
+    assert listed.why_not(model.CLUSTER, "").reason == (
+        "nothing says that the input holds every cluster of the organization"
+    )
+    assert listed.why_not(model.CLUSTER, "other").reason == (
+        "nothing says that the input holds every cluster of project other"
+    )
+    assert "the input holds no VPC firewall rule" in listed.why_not(model.FIREWALL, "svc").reason
+
+
 def test_a_gap_that_names_no_type_may_hide_assets_of_any(tmp_path: Path) -> None:
     assets = [make.cluster("a"), *make.in_host(make.network())]
     gap = Gap("projects/host", None, "the perimeter refused it", "let the collector in")
