@@ -1,8 +1,10 @@
 """Hands CEL just the fields that expressions read, with the API's defaults where it leaves them out.
 
 A field that is absent without a default, null, or not of its type is left out: an expression that needs it
-cannot be decided. An element of a list that is not of its type stays, as a value with which nothing can be
-decided, so that no element is lost.
+cannot be decided. So is a list of which a Terraform plan does not state all elements, and one of texts,
+numbers or truth values in which something else stands: that would equal nothing, and CEL take it for an
+answer. What stands for an object in a list stays, as a value with which nothing can be decided, so that it
+is not lost.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from auditor.engine.schema import NOT_EVIDENT, Listing, Record, Scalar, Table
+from auditor.model import deferred
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,10 +125,14 @@ def _table(value: Json) -> Any:
 def _listing(
     reads: Reads, of: Callable[[Reads], Callable[[Any], Any]], kind: type[Any]
 ) -> Callable[[Any], Any]:
+    if kind is list and isinstance(reads.shape, Listing) and isinstance(reads.shape.element, Scalar):
+        return _scalars(_scalar(reads.shape.element.type))
     if reads.whole:
-        return lambda value: plain(value) if isinstance(value, kind) else ABSENT
+        return lambda value: plain(value) if isinstance(value, kind) and _is_stated(value) else ABSENT
     if reads.element is None:
-        return lambda value: [_UNDECIDABLE] * len(value) if isinstance(value, kind) else ABSENT
+        return lambda value: (
+            [_UNDECIDABLE] * len(value) if isinstance(value, kind) and _is_stated(value) else ABSENT
+        )
     element = of(reads.element)
 
     def project(value: Any) -> Any:
@@ -133,10 +140,24 @@ def _listing(
             return ABSENT
         items = [element(one) for one in value]
         if ABSENT in items:
-            return [_UNDECIDABLE if one is ABSENT else one for one in items]
+            return [_UNDECIDABLE if one is ABSENT else one for one in items] if _is_stated(value) else ABSENT
         return items
 
     return project
+
+
+def _scalars(element: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def project(value: Any) -> Any:
+        if not isinstance(value, list):
+            return ABSENT
+        items = [element(one) for one in value]
+        return ABSENT if ABSENT in items else items
+
+    return project
+
+
+def _is_stated(value: object) -> bool:
+    return deferred.text_of(value) is None and deferred.more_of(value) is None
 
 
 def _record(shape: Record, reads: Reads) -> Callable[[Any], Any]:

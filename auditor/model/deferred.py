@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from auditor.model.evidence import Json
 
 _AFTER_APPLY = "known only after apply"
-_NOT_PLANNED = "not part of the Terraform plan"
+_NOT_PLANNED = "not part of the Terraform plan or state"
 
 
 def after_apply(attribute: str) -> Json:
@@ -23,7 +23,7 @@ def after_apply(attribute: str) -> Json:
 
 
 def not_planned(address: str) -> Json:
-    """The value of a field that the plan of a resource (by its address) says nothing about."""
+    """The value of a field that the plan or state of a resource (by its address) says nothing about."""
     return [[_NOT_PLANNED, address]]
 
 
@@ -33,6 +33,15 @@ def text_of(value: object) -> str | None:
         return None
     why, attribute = value[0]
     return f"{why} ({attribute})" if why in (_AFTER_APPLY, _NOT_PLANNED) else None
+
+
+def more_of(items: object) -> str | None:
+    """What a list says of elements that it may have beside those it shows; None if it shows all.
+
+    In their place such a value stands among the elements.
+    """
+    texts = map(text_of, items) if isinstance(items, list) else ()
+    return next((text for text in texts if text is not None), None)
 
 
 def within(value: object) -> str | None:

@@ -2,11 +2,13 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from auditor.engine.cel import Environment
+from auditor.engine.cel import Environment, UndecidedError
 from auditor.engine.projection import ABSENT, of_fact, of_json, plain, text
+from auditor.model.deferred import after_apply
 from auditor.model.facts import ClusterNetwork, PoolVersion, Versions
 
 ENVIRONMENT = Environment("cluster", {})
@@ -66,6 +68,36 @@ def test_no_element_of_a_list_is_lost() -> None:
         "cluster.nodePools.map(p, p.name)", {"nodePools": ["junk", {"name": "a"}, None, {"name": 7}]}
     )
     assert found == {"nodePools": [{}, {"name": "a"}, {}, {}]}
+
+
+READERS = [
+    "cluster.nodePools.size() == {size}",
+    "cluster.nodePools == cluster.nodePools",
+    "cluster.nodePools.all(p, p.name != 'x')",
+    "cluster.nodePools.exists(p, p.name == 'a')",
+    "cluster.locations.size() == {size}",
+    "cluster.locations == cluster.locations",
+    "!('x' in cluster.locations)",
+    "cluster.locations.all(one, one != 'x')",
+]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_nothing_is_said_of_a_list_that_a_plan_does_not_state(reader: str) -> None:
+    later = after_apply("google_container_cluster.c.node_pool")
+    for value, size in ((later, 1), ([{"name": "a"}, later], 2), (["a", later], 2), ([later], 1)):
+        expression = ENVIRONMENT.compile(reader.format(size=size), "any")
+        cluster = {"nodePools": value, "locations": value}
+        assert of_json(expression.reads["cluster"])(cluster) == {}
+        with pytest.raises(UndecidedError):
+            expression.value(ENVIRONMENT.activation({"cluster": {}}))
+
+
+def test_a_list_of_texts_with_something_else_in_it_equals_nothing() -> None:
+    values: list[Any] = [["a", 3], [None], [{}], [["a"]]]
+    for value in values:
+        assert projected("'x' in cluster.locations", {"locations": value}) == {}
+    assert projected("'x' in cluster.locations", {"locations": ["a"]}) == {"locations": ["a"]}
 
 
 def test_an_unknown_field_of_a_fact_is_left_out() -> None:
