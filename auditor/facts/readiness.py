@@ -115,6 +115,8 @@ def _doubts(
         versions.control_plane is None
         or versions.pools is None
         or any(one.version is None for one in versions.pools)
+        # There may be more pools.
+        or any(one.path == "versions.pools" for one in versions.unknowns)
     ):
         yield "versions", versions.unknowns
     if windows.pools is None:

@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 
 def derive(view: ClusterView) -> Versions:
-    """What runs, not what was asked for: `currentMasterVersion`, and each pool's `version`."""
+    """What runs, not what was asked for: `currentMasterVersion`, and each pool's `version`.
+
+    Pools that are known are told although there may be more: one that is too old is enough to know.
+    """
     stated = view.data.get("currentMasterVersion")
     evidence: tuple[Evidence, ...] = (Evidence(view.asset, "currentMasterVersion", stated),)
     unknowns: list[Unknown] = []
@@ -25,11 +28,12 @@ def derive(view: ClusterView) -> Versions:
         unknowns.append(Unknown("versions.control_plane", reason, view.hint()))
     if view.pools is None:
         unknowns.append(Unknown("versions.pools", view.pools_problem, view.hint()))
-        return Versions(control_plane, None, evidence, tuple(unknowns))
+        if not view.shown_pools:
+            return Versions(control_plane, None, evidence, tuple(unknowns))
     pools: list[PoolVersion] = []
     observed: list[Json] = []
     previous, version = stated, control_plane
-    for pool in view.pools:
+    for pool in view.shown_pools:
         stated = pool.data.get("version")
         observed.append(stated)
         if stated != previous:

@@ -100,7 +100,8 @@ class ClusterView:
 
     `autopilot` is None if the cluster's mode cannot be read. `network_config` is None if the cluster has no
     networkConfig, although the API always sends it, or one that is no object: `network_config_problem` says
-    which. `pools` are the node pools the API shows, None if they are not known: `pools_problem` says why.
+    which. `pools` are the node pools the API shows, None if they are not known, or not all of them:
+    `pools_problem` says why, and `shown_pools` are those that are.
     `subnetwork` and `network` are keys of the inventory, None if the cluster does not name them.
     """
 
@@ -118,6 +119,7 @@ class ClusterView:
         "pools",
         "pools_problem",
         "project",
+        "shown_pools",
         "subnetwork",
     )
 
@@ -145,7 +147,9 @@ class ClusterView:
         )
         self.subnetwork = self.reference(self.network_config, "subnetwork")
         self.network = self.reference(self.network_config, "network")
-        self.pools, self.pools_problem = self._pools(data.get("nodePools"))
+        self.pools: tuple[Pool, ...] | None
+        self.shown_pools, self.pools_problem = self._pools(data.get("nodePools"))
+        self.pools = None if self.pools_problem else self.shown_pools
 
     def reference(self, parent: Object | None, key: str) -> str | None:
         """A reference to a network or subnetwork as a key of the inventory, None if there is none.
@@ -190,22 +194,26 @@ class ClusterView:
             return (Pool(AUTOPILOT_POOL, _NOTHING),)
         return self.pools
 
-    def _pools(self, listed: Json) -> tuple[tuple[Pool, ...] | None, str]:
+    def _pools(self, listed: Json) -> tuple[tuple[Pool, ...], str]:
+        """The node pools that a list shows, and why these are not known to be all."""
         if listed is None:
-            if self.autopilot:
-                return (), ""
-            return None, "The node pools of the cluster are not in the inventory."
+            return (), "" if self.autopilot else "The node pools of the cluster are not in the inventory."
         if not isinstance(listed, list):
-            return None, "The cluster's `nodePools` is not a list."
+            return (), "The cluster's `nodePools` is not a list."
         planned = deferred.text_of(listed)
         if planned is not None:
-            return None, f"What node pools the cluster has is {planned}."
+            return (), f"What node pools the cluster has is {planned}."
         pools: list[Pool] = []
+        more = ""
         for position, pool in enumerate(listed):
             if not isinstance(pool, dict):
-                return None, f"The cluster's `nodePools[{position}]` is not an object."
+                planned = deferred.text_of(pool)
+                if planned is None:
+                    return (), f"The cluster's `nodePools[{position}]` is not an object."
+                more = f"What further node pools the cluster has is {planned}."
+                continue
             name = pool.get("name")
             if not isinstance(name, str) or not name:
                 name = f"nodePools[{position}]"
             pools.append(Pool(name, pool))
-        return tuple(pools), ""
+        return tuple(pools), more

@@ -20,13 +20,12 @@ def derive(view: ClusterView) -> WindowsPools:
     `windowsNodeConfig` itself is sent as an empty object for Linux pools too, and Autopilot has no Windows
     pools to show (GKE documentation, 'Create a cluster using Windows Server node pools').
     """
-    if view.pools is None:
-        unknown = Unknown("windows.pools", view.pools_problem, view.hint())
-        return WindowsPools(None, (), (unknown,))
     windows: list[str] = []
     evidence: list[Evidence] = []
     unknowns: list[Unknown] = []
-    for position, pool in enumerate(view.pools):
+    if view.pools is None:
+        unknowns.append(Unknown("windows.pools", view.pools_problem, view.hint()))
+    for position, pool in enumerate(view.shown_pools):
         found = None if pool.config is None else _windows(pool.config)
         if found is None:
             stated = pool.data.get("config")

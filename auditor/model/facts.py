@@ -44,7 +44,10 @@ class PoolVersion:
 
 @record
 class Versions:
-    """The GKE versions of the control plane and of every node pool (None: pools are not in the inventory)."""
+    """The GKE versions of the control plane and of every node pool.
+
+    Pools are None if none of them is known; where `unknowns` tell of them, there may be more.
+    """
 
     control_plane: str | None
     pools: tuple[PoolVersion, ...] | None

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple, cast
 
 import orjson
 
-from auditor.model.deferred import text_of
+from auditor.model.deferred import more_of, text_of
 from auditor.model.inventory import Cluster, KubernetesEvidence, KubernetesObject
 from auditor.model.names import canonical, project_of
 
@@ -108,7 +108,8 @@ class AssetInventory:
 
     def _join_pools(self, data: dict[str, Json], stored: StoredCluster) -> None:
         if not stored.pools_known:
-            if text_of(data.get("nodePools")) is None:
+            listed = data.get("nodePools")
+            if text_of(listed) is None and more_of(listed) is None:
                 data.pop("nodePools", None)
             return
         if stored.pools:

@@ -196,7 +196,7 @@ def _mend_items(key: str, items: list[Json], fields: schema.Fields) -> list[str]
             found = _mend(one, fields)
             if found:
                 misfits += [f"{key}[{index}].{misfit}" for misfit in found]
-        else:
+        elif text_of(one) is None:
             misfits.append(f"{key}[{index}]: {_called(one)} where an object is expected")
     return misfits
 

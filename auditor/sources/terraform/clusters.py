@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 import orjson
 
 from auditor.model import inventory as model
-from auditor.model.deferred import after_apply, text_of
+from auditor.model.deferred import after_apply, not_planned, text_of
 from auditor.model.inventory import Gap
 from auditor.model.names import canonical, last, project_of
 from auditor.model.network import FirewallRule, Layer4
@@ -147,10 +147,11 @@ class Clusters:
         elif after.get("remove_default_node_pool") is True and change.action in ("create", "replace"):
             data["nodePools"] = []
         elif base is None:
-            # GKE makes a pool of its own, which the plan does not show.
-            data["nodePools"] = (
-                stated if text_of(stated) is not None else after_apply(f"{change.address}.node_pool")
-            )
+            # GKE makes a pool of its own, which the plan does not show. A state shows pools as they were when
+            # the cluster was looked at last: those with a block of their own are often newer.
+            path = f"{change.address}.node_pool"
+            unknown = after_apply(path) if self._plan.planned else not_planned(path)
+            data["nodePools"] = stated if text_of(stated) is not None else unknown
 
     def _changes_pools(self, change: Change) -> bool:
         if change.action not in ("update", "create", "replace"):
@@ -184,9 +185,12 @@ class Clusters:
             return
         data = self._data(record.payload)
         listed = data.get("nodePools")
-        if isinstance(listed, list) and text_of(listed) is not None:
-            return
-        pools = [one for one in listed if isinstance(one, dict)] if isinstance(listed, list) else []
+        items = listed if isinstance(listed, list) else []
+        if text_of(listed) is not None:
+            items = [listed]
+        pools = [one for one in items if isinstance(one, dict)]
+        # What stands for pools that are not known; this one is, whatever others there are.
+        more = [one for one in items if text_of(one) is not None]
         base = next((one for one in pools if one.get("name") == name), None)
         asset_record = self._ground.tables[model.NODE_POOL].get(key)
         embedded: object = asset_record.payload if asset_record is not None else None
@@ -196,7 +200,7 @@ class Clusters:
             and (not base or later(asset_record.time, record.time))
         ):
             base = cast("Object", orjson.loads(self._ground.spool.read(*embedded)))
-        if not self._plan.planned and (base is not None or pools):
+        if not self._plan.planned and (base is not None or pools) and not more:
             # A cluster that was read shows all of its pools.
             return
         self._ground.tables[model.NODE_POOL].pop(key, None)
@@ -208,7 +212,7 @@ class Clusters:
         planned["name"] = name
         made = gke.merged(base or {}, planned)
         others = [one for one in pools if one.get("name") != name]
-        data["nodePools"] = [*sorted([*others, made], key=lambda one: str(one.get("name")))]
+        data["nodePools"] = [*sorted([*others, made], key=lambda one: str(one.get("name"))), *more]
         if base is None and (change.after or {}).get("network_config"):
             self._rules_to_come(change, cluster, data)
         self._store_cluster(record.name, cluster, data, record.time)
@@ -233,11 +237,12 @@ class Clusters:
         subnetworks = [config.get("subnetwork")]
         if listed is None or isinstance(listed, list):
             items = listed or []
-            if all(isinstance(one, dict) and isinstance(one.get("name"), str) for one in items):
-                names = tuple(str(cast("Object", one)["name"]) for one in items)
-                for one in items:
-                    inner = cast("Object", one).get("networkConfig")
-                    subnetworks.append(inner.get("subnetwork") if isinstance(inner, dict) else None)
+            pools = [one for one in items if isinstance(one, dict)]
+            if len(pools) == len(items) and all(isinstance(one.get("name"), str) for one in pools):
+                names = tuple(str(one["name"]) for one in pools)
+            for one in pools:
+                inner = one.get("networkConfig")
+                subnetworks.append(inner.get("subnetwork") if isinstance(inner, dict) else None)
         if names is None or len(set(names)) != len(names):
             names = None
             self._ground.applied.pools_unknown.add(key)

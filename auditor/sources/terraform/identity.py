@@ -169,11 +169,16 @@ class Identity:
         if isinstance(value, str) and value:
             return value
         if text_of(value) is not None and values is None:
-            origin = self._plan.configuration.origin(change, name)
-            target = self._by_address.get(origin[0]) if origin else None
-            if origin and target and KINDS.get(target.type) == kind and origin[1] in _IDENTIFIERS:
-                return self.key(target)
+            return self._referred(change, name, kind) or value
         return value
+
+    def _referred(self, change: Change, name: str, kind: str) -> str | None:
+        """The resource of a kind that the configuration takes an attribute from, as a canonical reference."""
+        origin = self._plan.configuration.origin(change, name)
+        target = self._by_address.get(origin[0]) if origin else None
+        if origin and target and KINDS.get(target.type) == kind and origin[1] in _IDENTIFIERS:
+            return self.key(target)
+        return None
 
     def network(self, change: Change, project: str, values: Object | None = None) -> Json:
         """A network; a bare name is one of the resource's own project."""
@@ -196,6 +201,11 @@ class Identity:
         found = canonical(value)
         if found.count("/") >= 5:
             return with_id(found, self._numbers)
+        if values is None:
+            # Whatever is not known about it or the pool, e.g. their projects.
+            referred = self._referred(change, "cluster", model.CLUSTER)
+            if referred is not None and last(referred) == _segment(last(found)):
+                return referred
         place = self._place(change, "location", values)
         if place == placeholder(change, "location"):
             # A pool is where its cluster is.

@@ -243,6 +243,104 @@ def test_a_planned_cluster_is_judged_and_what_applying_decides_is_unknown(read: 
     assert any("google_container_cluster.new.node_pool" in reason for reason in windows.reasons)
 
 
+OLD_WINDOWS: dict[str, Any] = {
+    "name": "win",
+    "cluster": "new",
+    "location": "europe-west1",
+    "project": "svc",
+    "version": "1.14.10-gke.17",
+    "node_config": [{"image_type": "WINDOWS_LTSC_CONTAINERD"}],
+}
+LINUX = {**OLD_WINDOWS, "name": "lin", "version": "1.30.1-gke.100", "node_config": [{"image_type": "COS"}]}
+
+
+def of_pools(report: Report, rule: str) -> dict[str | None, Verdict]:
+    """What a rule says about the new cluster, by pool."""
+    return {
+        one.subject: one.verdict for one in report.results if one.rule == rule and one.resource.name == NEW
+    }
+
+
+@pytest.mark.parametrize("action", ["create", "no-op"])
+def test_a_stated_pool_fails_whatever_other_pools_there_are(read: Any, action: str) -> None:
+    values = {**CREATED, "remove_default_node_pool": None, "master_version": "1.30.1-gke.100"}
+    told: dict[str, Any] = {"actions": (action,), "before": None if action == "create" else {}}
+    created = make.change("google_container_cluster.new", values, unknown={"node_pool": True}, **told)
+    pools = [
+        make.change(f"google_container_node_pool.{one['name']}", one, **told) for one in (OLD_WINDOWS, LINUX)
+    ]
+    inventory = read(make.plan(created, *pools))
+    report = audited(inventory)
+    for rule in ("windows-node-pool", "gke-version-unsupported"):
+        assert of_pools(report, rule) == {None: Verdict.UNKNOWN, "win": Verdict.FAIL}
+    (more,) = (one for one in report.results if one.rule == "windows-node-pool" and one.subject is None
+               and one.resource.name == NEW)  # fmt: skip
+    assert any("further node pools" in reason and "new.node_pool" in reason for reason in more.reasons)
+    cluster = next(one for one in report.clusters if one.resource.name == NEW)
+    assert cluster.readiness.state == "unsupported"
+    # What there may be besides keeps the rest open.
+    without = audited(read(make.plan(created, pools[1])))
+    assert of_pools(without, "windows-node-pool") == {None: Verdict.UNKNOWN}
+    assert of_pools(without, "gke-version-unsupported") == {None: Verdict.UNKNOWN}
+    assert result(without, NOW, NEW).verdict is Verdict.UNKNOWN
+    assert next(one for one in without.clusters if one.resource.name == NEW).readiness.state == "unknown"
+
+
+def test_a_pool_of_a_state_is_known_although_its_cluster_was_looked_at_before_it_was_made(read: Any) -> None:
+    values = {**CREATED, "node_pool": [], "master_version": "1.30.1-gke.100"}
+    held = make.state(
+        ("google_container_cluster.new", values),
+        ("google_container_node_pool.win", OLD_WINDOWS),
+        ("google_container_node_pool.lin", LINUX),
+    )
+    inventory = read(held, live=[], complete=False)
+    entry = next(one for one in inventory.clusters if one.short_name == "new")
+    data = inventory.decode(entry).data
+    assert [one["name"] for one in data["nodePools"] if isinstance(one, dict)] == ["lin", "win"]
+    report = audited(inventory)
+    assert of_pools(report, "windows-node-pool") == {None: Verdict.UNKNOWN, "win": Verdict.FAIL}
+    reasons = [reason for one in report.results if one.rule == "windows-node-pool" for reason in one.reasons]
+    assert reasons
+    assert not any("known only after apply" in reason for reason in reasons)
+
+
+@pytest.mark.parametrize("unknown", ["cluster", "both"])
+def test_a_pool_is_of_the_cluster_that_it_refers_to_whatever_project_that_has(
+    read: Any, unknown: str
+) -> None:
+    names = ["google_container_cluster.new"] + (
+        ["google_container_node_pool.win"] if unknown == "both" else []
+    )
+    cluster = {**CREATED, "project": None}
+    pool = {**OLD_WINDOWS, **({"project": None} if unknown == "both" else {})}
+    changes = [
+        make.change(address, values, unknown={"project": True} if address in names else {})
+        for address, values in (
+            ("google_container_cluster.new", cluster),
+            ("google_container_node_pool.win", pool),
+        )
+    ]
+    referred = {"references": ["google_container_cluster.new.name", "google_container_cluster.new"]}
+    configuration = {
+        "root_module": {
+            "resources": [
+                {"address": "google_container_cluster.new", "type": "google_container_cluster", "name": "new",
+                 "expressions": {"name": {"constant_value": "new"}}},
+                {"address": "google_container_node_pool.win", "type": "google_container_node_pool",
+                 "name": "win", "expressions": {"cluster": referred}},
+            ]
+        }
+    }  # fmt: skip
+    inventory = read(make.plan(*changes, configuration=configuration))
+    entry = next(one for one in inventory.clusters if one.short_name == "new")
+    assert [one["name"] for one in inventory.decode(entry).data["nodePools"]] == ["win"]
+    assert not any("and not the cluster itself" in gap.reason for gap in inventory.gaps)
+    # A name that was made from that of the cluster is another one.
+    elsewhere = make.change("google_container_node_pool.win", {**OLD_WINDOWS, "cluster": "new-2"})
+    inventory = read(make.plan(changes[0], elsewhere, configuration=configuration))
+    assert any("new-2" in gap.scope and "not the cluster itself" in gap.reason for gap in inventory.gaps)
+
+
 def test_visibility_that_is_left_to_the_api_is_unknown_not_off(read: Any) -> None:
     values = {name: one for name, one in CREATED.items() if name != "enable_intranode_visibility"}
     created = make.change(
@@ -283,7 +381,9 @@ def test_fields_without_an_argument_are_unknown_to_rules_of_ones_own(read: Any) 
     inventory = read(make.plan(make.change("google_container_cluster.new", CREATED)))
     entry = next(one for one in inventory.clusters if one.short_name == "new")
     data = inventory.decode(entry).data
-    assert data["shieldedNodes"] == [["not part of the Terraform plan", "google_container_cluster.new"]]
+    assert data["shieldedNodes"] == [
+        ["not part of the Terraform plan or state", "google_container_cluster.new"]
+    ]
     assert data["masterAuth"] == data["shieldedNodes"]
 
 
