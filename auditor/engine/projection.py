@@ -1,9 +1,9 @@
 """Hands CEL just the fields that expressions read, with the API's defaults where it leaves them out.
 
 A field that is absent without a default, null, or not of its type is left out: an expression that needs it
-cannot be decided. So is a list of which a Terraform plan does not state all elements, and one of texts,
-numbers or truth values in which something else stands: that would equal nothing, and CEL take it for an
-answer. What stands for an object in a list stays, as a value with which nothing can be decided, so that it
+cannot be decided. So is a list of which a Terraform plan does not state all elements, and a list or map of
+texts, numbers or truth values in which something else stands: that would equal nothing, and CEL take it for
+an answer. What stands for an object in a list stays, as a value with which nothing can be decided, so that it
 is not lost.
 """
 
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from auditor.engine.reads import Reads
-    from auditor.model.evidence import Json
 
 ABSENT: Final = object()
 """What a projection returns for a value that is not of its type."""
@@ -40,7 +39,7 @@ def of_json(reads: Reads) -> Callable[[Any], Any]:
     if isinstance(shape, Scalar):
         return _scalar(shape.type)
     if isinstance(shape, Table):
-        return _table
+        return _table(_scalar(shape.value.type) if isinstance(shape.value, Scalar) else plain)
     return plain
 
 
@@ -118,8 +117,14 @@ def _scalar(kind: type) -> Callable[[Any], Any]:
     return lambda value: value if type(value) is kind else ABSENT
 
 
-def _table(value: Json) -> Any:
-    return plain(value) if isinstance(value, dict) else ABSENT
+def _table(of: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    def project(value: Any) -> Any:
+        if not isinstance(value, dict):
+            return ABSENT
+        found = {text(str(key)): of(one) for key, one in value.items() if one is not None}
+        return ABSENT if ABSENT in found.values() else found
+
+    return project
 
 
 def _listing(

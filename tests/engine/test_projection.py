@@ -100,6 +100,14 @@ def test_a_list_of_texts_with_something_else_in_it_equals_nothing() -> None:
     assert projected("'x' in cluster.locations", {"locations": ["a"]}) == {"locations": ["a"]}
 
 
+@pytest.mark.parametrize("value", [7, ["x"], after_apply("google_container_cluster.c.resource_labels")])
+def test_nothing_is_said_of_a_map_of_texts_with_something_else_in_it(value: Any) -> None:
+    for reader in ("cluster.resourceLabels.env != 'prod'", "!('dev' in cluster.resourceLabels)"):
+        assert projected(reader, {"resourceLabels": {"env": value, "team": "a"}}) == {}
+        known = {"resourceLabels": {"env": "prod", "team": None}}
+        assert projected(reader, known) == {"resourceLabels": {"env": "prod"}}
+
+
 def test_an_unknown_field_of_a_fact_is_left_out() -> None:
     env = ENVIRONMENT
     reads = env.compile("versions.pools.all(p, p.version == versions.control_plane)", "bool").reads[
