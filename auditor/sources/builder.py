@@ -88,7 +88,7 @@ class Builder:
         if kind not in self.tables:
             self.other += 1
             return True
-        if origin.plain:
+        if origin.plain and not parse.is_search_result(value):
             self.exported.add(kind)
             if kind == model.ORGANIZATION:
                 self.organizations.add(canonical(name))

@@ -54,10 +54,15 @@ def asset(value: Object) -> tuple[str, str, Object | None, str, list[Json]] | No
         time = ""
     elif time[10:11] == " ":
         time = _SQL_TIME.sub(r"\1T\2Z", time)
+    # What SearchAllResources returns has the folders in no order that is documented, and may have been
+    # thinned out: it does not say where a project is.
     ancestors = value.get("ancestors")
-    if not isinstance(ancestors, list):
-        ancestors = _found_in(value)
-    return name, kind, data, time, ancestors
+    return name, kind, data, time, ancestors if isinstance(ancestors, list) else []
+
+
+def is_search_result(value: Object) -> bool:
+    """Whether an envelope is from SearchAllResources, which returns what a query finds: not all assets."""
+    return "resource" not in value and ("versionedResources" in value or "versioned_resources" in value)
 
 
 def _other_data(value: Object, data: Json) -> Object | None:
@@ -74,17 +79,6 @@ def _other_data(value: Object, data: Json) -> Object | None:
             found = [one for one in found if one.get("version") == "v1"]
         data = found[0].get("resource") if len(found) == 1 else None
     return _message(data)
-
-
-def _found_in(value: Object) -> list[Json]:
-    """The ancestors of a SearchAllResources result that is in no folder.
-
-    The API documents no order of its `folders`, and only one of them would say that there are no more above.
-    """
-    project, organization = value.get("project"), value.get("organization")
-    # What belongs to no project has none.
-    chain = [*([] if project is None else [project]), organization]
-    return chain if not value.get("folders") and all(isinstance(one, str) and one for one in chain) else []
 
 
 def parent_project(value: Object) -> str:

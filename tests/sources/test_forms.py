@@ -94,6 +94,10 @@ def test_search_results_hold_the_same_but_for_the_place_of_a_project(tmp_path: P
     assert listed.ancestors["svc"] == (*make.ANCESTORS,)
     assert "svc" not in found.ancestors
     assert not found.coverage.hierarchy_read("svc")
+    # A query may have left any of them out.
+    assert listed.coverage.read(model.FIREWALL, "host")
+    assert not found.coverage.read(model.FIREWALL, "host")
+    assert "nothing says" in found.coverage.why_not(model.FIREWALL, "host").reason
 
 
 def test_a_sharded_folder_is_one_export(tmp_path: Path) -> None:

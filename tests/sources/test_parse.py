@@ -183,14 +183,16 @@ def test_of_several_versions_of_a_search_result_v1_counts(versions: list[str], e
     assert found[2] == (None if expected is None else {"number": expected})
 
 
-def test_the_folders_of_a_search_result_are_not_taken_for_all_in_order() -> None:
-    result = {"name": "n", "assetType": "t", "project": "projects/1", "organization": "organizations/9"}
-    found = {
-        folders: parse.asset({**result, "folders": list(folders)})
-        for folders in ((), ("folders/1",), ("folders/1", "folders/2"))
-    }
-    assert [one and one[4] for one in found.values()] == [["projects/1", "organizations/9"], [], []]
-    assert parse.parent_project({**result, "folders": ["folders/1"]}) == "projects/1"
+def test_a_search_result_names_its_project_and_not_where_that_is() -> None:
+    result: dict[str, Any] = {
+        "name": "n", "assetType": "t", "project": "projects/1", "organization": "organizations/9"
+    }  # fmt: skip
+    several: list[Any] = [[], ["folders/1"], ["folders/1", "folders/2"]]
+    for folders in several:
+        found = parse.asset({**result, "folders": folders})
+        assert found is not None
+        assert found[4] == []
+        assert parse.parent_project({**result, "folders": folders}) == "projects/1"
 
 
 @pytest.mark.parametrize(
