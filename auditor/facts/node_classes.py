@@ -133,22 +133,25 @@ class _Derivation:
             tags += self.auto_tags
         if len(tags) > 1:
             tags = tuple(sorted(set(tags)))
-        return tags, self._account(pool, config), self._secure_tags(name, config)
+        account, readable = self._account(pool, config)
+        # An account of which nothing is known may be the target of any rule.
+        return (tags, account, self._secure_tags(name, config)) if readable else None
 
-    def _account(self, pool: Pool, config: Object) -> str | None:
+    def _account(self, pool: Pool, config: Object) -> tuple[str | None, bool]:
+        """The account, None if it is a default one of a project without known number; whether it is known."""
         account = text(config, "serviceAccount")
         if not account and not pool.data and self.view.autopilot:
             account = self._autopilot_account()
         if account is None:
             doubt = fault(config.get("serviceAccount"), "cannot be read")
             reason = f"The `config.serviceAccount` of node pool {pool.name} {doubt}."
-            self.unknowns.append(Unknown("node_classes.classes[].service_account", reason, self.view.hint()))
-            return None
+            self.unknowns.append(Unknown("node_classes.classes", reason, self.view.hint()))
+            return None, False
         if account not in ("", "default"):
-            return account
+            return account, True
         if self._default_account == "":
             self._default_account = self._compute_default_account()
-        return self._default_account
+        return self._default_account, True
 
     def _autopilot_account(self) -> str | None:
         """The account of the nodes that Autopilot makes, where the pools themselves are not on show."""

@@ -219,7 +219,7 @@ class _Derivation:
             self.stack_known = False
             doubt = fault(stack, "is not a string")
             self._miss("stackType", "", None, f"The cluster's `ipAllocationPolicy.stackType` {doubt}.")
-        elif block is not None or (stack and "IPV6" in stack):
+        elif block not in (None, "") or (stack and "IPV6" in stack):
             self.dual_stack = True
 
     def _look_up(self, name: str, subnetwork: str | None) -> tuple[Cidr | None, str]:

@@ -66,7 +66,7 @@ def _packets(analyzer: Analyzer, pods: Pods, classes: NodeClasses, scope: ScopeT
         rare_denied=_is_denied(scope.rare),
         everyday_denials=_denials(box for box in denied if box.protocol in EVERYDAY),
         rare_denials=_denials(box for box in denied if box.protocol not in EVERYDAY),
-        unlogged=unlogged if unlogged or (scope.verdict != "unknown" and not doubt) else None,
+        unlogged=unlogged if unlogged or not (scope.undecided or scope.reasons or doubt) else None,
         repairs=changes,
         repair_commands=tuple(change.command for change in changes if change.command),
         verdict=None if scope.verdict == "unknown" else scope.verdict,

@@ -92,10 +92,13 @@ def test_the_default_account_needs_the_number_of_the_clusters_project(
 
 
 @pytest.mark.parametrize("account", [7, ["sa"], {"email": "sa"}])
-def test_a_malformed_account_is_unknown(account: object) -> None:
-    found = facts(data(nodePools=[pool("a", config=config(serviceAccount=account))])).node_classes
-    assert found.classes is not None
-    assert found.classes[0].service_account is None
+def test_nothing_is_said_of_nodes_whose_account_may_be_any(account: object) -> None:
+    known = facts(data(nodePools=[pool("a", config=config(serviceAccount=account))]))
+    assert known.node_classes.classes is None
+    assert "`config.serviceAccount` of node pool a" in reasons(
+        known.node_classes.unknowns, "node_classes.classes"
+    )
+    assert known.traffic.same_node.verdict is None
 
 
 @pytest.mark.parametrize("tags", ["web", {"web": 1}, [1], ["web", None]])
@@ -199,6 +202,10 @@ def test_hidden_autopilot_nodes_run_as_the_account_for_auto_provisioning(
             nodeConfig={"serviceAccount": mirror},
         )
     ).node_classes
+    if account is None:
+        assert found.classes is None
+        assert found.unknowns
+        return
     assert found.classes is not None
     assert found.classes[0].service_account == account
 
