@@ -6,7 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 from auditor.facts import commands
-from auditor.facts.view import fault, message, no_network, text, texts
+from auditor.facts.view import fault, flag, message, no_network, text, texts
+from auditor.model import deferred
 from auditor.model.evidence import Evidence, Unknown
 from auditor.model.facts import NodeClass, NodeClasses
 
@@ -30,8 +31,8 @@ def derive(view: ClusterView) -> NodeClasses:
     """One class for each distinct identity: tags, service account, secure tags, in network and region.
 
     Nodes without a service account of their own run as the default one of the Compute Engine service, named
-    after the number of the cluster's project. Nodes of Autopilot clusters also carry what
-    nodePoolAutoConfig states.
+    after the number of the cluster's project. Nodes of Autopilot clusters and of auto-provisioned pools also
+    carry what nodePoolAutoConfig states (container v1, NodePoolAutoConfig).
     """
     nodes = view.nodes()
     identifier = view.data.get("id")
@@ -72,6 +73,14 @@ def derive(view: ClusterView) -> NodeClasses:
     return NodeClasses(tuple(classes), tuple(evidence), tuple(unknowns))
 
 
+def _auto_provisioned(pool: Pool) -> bool | None:
+    """Whether node auto-provisioning made the pool, and not Terraform, which plans it; None if malformed."""
+    if deferred.within(pool.data.get("autoscaling")) is not None:
+        return False
+    autoscaling = message(pool.data, "autoscaling")
+    return None if autoscaling is None else flag(autoscaling, "autoprovisioned")
+
+
 class _Derivation:
     """The identities of one cluster's pools; what is the same for all of them is looked up once."""
 
@@ -92,8 +101,8 @@ class _Derivation:
         self.auto_secure: Object | None = None
         self._default_account: str | None = ""
         self._no_secure_tags: bool | None = None
-        self._plain: dict[str, Identity] = {}
-        if view.autopilot:
+        self._plain: dict[tuple[str, bool], Identity] = {}
+        if view.autopilot or any(map(_auto_provisioned, view.pools or ())):
             config = message(view.data, "nodePoolAutoConfig")
             network_tags = None if config is None else message(config, "networkTags")
             self.auto_tags = None if network_tags is None else texts(network_tags, "tags")
@@ -106,36 +115,50 @@ class _Derivation:
     def identity(self, pool: Pool) -> Identity | None:
         """What rules can target; None if it cannot be read."""
         config = pool.config
+        autopilot = self.view.autopilot
+        auto = True if autopilot else _auto_provisioned(pool)
+        if autopilot is None or auto is None:
+            # Then it is not known whether the nodes carry what nodePoolAutoConfig states.
+            if autopilot is None:
+                stated = self.view.data.get("autopilot")
+                stated = stated.get("enabled") if isinstance(stated, dict) else stated
+                reason = f"The cluster's `autopilot.enabled` {fault(stated, 'is malformed')}."
+            else:
+                reason = f"The `autoscaling.autoprovisioned` of node pool {pool.name} is malformed."
+            self.unknowns.append(Unknown("node_classes.classes", reason, self.view.hint()))
+            return None
         plain = ""
         if config and "tags" not in config and "resourceManagerTags" not in config:
             # Nothing but the account tells these pools apart.
             stated = config.get("serviceAccount")
             plain = stated if isinstance(stated, str) else ""
-            if plain in self._plain:
-                return self._plain[plain]
-        identity = self._read(pool)
+            if (plain, auto) in self._plain:
+                return self._plain[plain, auto]
+        identity = self._read(pool, auto=auto)
         if plain and identity is not None:
-            self._plain[plain] = identity
+            self._plain[plain, auto] = identity
         return identity
 
-    def _read(self, pool: Pool) -> Identity | None:
+    def _read(self, pool: Pool, *, auto: bool) -> Identity | None:
         config = pool.config
         name = pool.name
         tags = None if config is None else texts(config, "tags")
-        if config is None or tags is None or self.auto_tags is None:
-            if self.auto_tags is not None:
-                stated = pool.data.get("config")
-                stated = stated.get("tags") if isinstance(stated, dict) else stated
-                reason = f"The `config.tags` of node pool {name} {fault(stated, 'cannot be read')}."
-                self.unknowns.append(Unknown("node_classes.classes", reason, self.view.hint()))
+        if config is None or tags is None:
+            stated = pool.data.get("config")
+            stated = stated.get("tags") if isinstance(stated, dict) else stated
+            reason = f"The `config.tags` of node pool {name} {fault(stated, 'cannot be read')}."
+            self.unknowns.append(Unknown("node_classes.classes", reason, self.view.hint()))
             return None
-        if self.auto_tags:
+        if auto:
+            if self.auto_tags is None:
+                return None
             tags += self.auto_tags
         if len(tags) > 1:
             tags = tuple(sorted(set(tags)))
         account, readable = self._account(pool, config)
         # An account of which nothing is known may be the target of any rule.
-        return (tags, account, self._secure_tags(name, config)) if readable else None
+        secure = self._secure_tags(name, config, self.auto_secure if auto else None)
+        return (tags, account, secure) if readable else None
 
     def _account(self, pool: Pool, config: Object) -> tuple[str | None, bool]:
         """The account, None if it is a default one of a project without known number; whether it is known."""
@@ -175,12 +198,13 @@ class _Derivation:
         self.unknowns.append(Unknown("node_classes.classes[].service_account", reason, hint))
         return None
 
-    def _secure_tags(self, name: str, config: Object) -> tuple[str, ...] | None:
+    def _secure_tags(self, name: str, config: Object, auto: Object | None) -> tuple[str, ...] | None:
+        """The secure tags of a pool with those of nodePoolAutoConfig, if it holds for the pool."""
         own = config.get("resourceManagerTags")
-        if own is None and self.auto_secure is None:
+        if own is None and auto is None:
             return self._unstated_secure_tags()
         values: set[str] = set()
-        for parent in (config, self.auto_secure):
+        for parent in (config, auto):
             tags = message(parent, "resourceManagerTags") if parent is not None else {}
             mapping = None if tags is None else message(tags, "tags")
             if mapping is None:

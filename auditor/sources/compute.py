@@ -728,6 +728,9 @@ def _effective_policy(entry: object, network: str, region: str) -> FirewallPolic
     if kind is None:
         problems.add(f"the policy's type is {_show(fields.get('type'))}, so its place is unknown")
         kind = "hierarchical"
+    priority = fields.get("priority")
+    if priority is not None and kind != "hierarchical" and _integer(priority, *_POLICY_PRIORITIES) is None:
+        problems.add(f"the policy's priority is {_show(priority)}, so its place is unknown")
     regional = kind == "network_regional" or word == "SYSTEM_REGIONAL"
     name = _text(fields.get("name")) or _text(fields.get("shortName")) or _text(fields.get("displayName"))
     if kind == "hierarchical":
@@ -746,10 +749,22 @@ def _effective_policy(entry: object, network: str, region: str) -> FirewallPolic
     )
 
 
+def _place(entry: object) -> int:
+    """The priority of a policy's association; hierarchical ones stand in order."""
+    fields = entry if isinstance(entry, dict) else {}
+    kind = _EFFECTIVE_KINDS.get(_text(fields.get("type")).upper())
+    if kind is None or kind == "hierarchical":
+        return 0
+    priority = fields.get("priority")
+    number = _DEFAULT_PRIORITY if priority is None else _integer(priority, *_POLICY_PRIORITIES)
+    return 0 if number is None else number
+
+
 def parse_effective(data: object, network: str, region: str) -> EffectiveFirewalls:
     """The answer of `getEffectiveFirewalls` for a network (any spelling) and region (empty: the global call).
 
-    Policies stay in the order given, which is that of evaluation. The API misspells their key as
+    Hierarchical policies stay in the order given, which is that of evaluation, the others are sorted by the
+    priority of their association, which comes with them (Compute API v1). The API misspells their key as
     `firewallPolicys`; the right spelling is taken as well. What is no list becomes one policy with a problem.
     """
     problems = _Problems()
@@ -772,6 +787,7 @@ def parse_effective(data: object, network: str, region: str) -> EffectiveFirewal
     for spelling in ("firewallPolicys", "firewallPolicies"):
         found = fields.get(spelling)
         if isinstance(found, list):
+            found = sorted(found, key=_place)
             policies.extend(_effective_policy(entry, key, region) for entry in found)
         elif found is not None:
             problems.add(f"{spelling} is {_show(found)}, not a list")

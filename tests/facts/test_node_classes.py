@@ -152,6 +152,23 @@ def test_the_hint_for_a_namespaced_tag_names_it() -> None:
     assert "tags values describe '123/env; rm/prod'" in found.unknowns[0].hint
 
 
+def test_auto_provisioned_pools_carry_what_the_auto_config_states_and_others_do_not() -> None:
+    auto = {"networkTags": {"tags": ["auto"]}, "resourceManagerTags": {"tags": {"tagKeys/1": "tagValues/5"}}}
+    own = config(resourceManagerTags={})
+    pools = [
+        pool("mine", config=own),
+        pool("nap", config=own, autoscaling={"enabled": True, "autoprovisioned": True}),
+    ]
+    found = facts(data(nodePoolAutoConfig=auto, nodePools=pools)).node_classes
+    assert found.classes is not None
+    assert [(one.pools, one.tags, one.secure_tags) for one in found.classes] == [
+        (("mine",), (), ()),
+        (("nap",), ("auto",), ("tagValues/5",)),
+    ]
+    odd = pool("odd", config=own, autoscaling={"autoprovisioned": 7})
+    assert facts(data(nodePoolAutoConfig=auto, nodePools=[odd])).node_classes.classes is None
+
+
 def test_autopilot_nodes_carry_what_the_auto_config_states() -> None:
     auto = {
         "networkTags": {"tags": ["auto"]},

@@ -425,6 +425,22 @@ def test_associations_have_a_priority_of_a_thousand_and_unclear_ones_come_first(
     assert len(found.problems) == 3
 
 
+def test_network_policies_of_an_effective_answer_are_in_the_order_of_their_priority() -> None:
+    listed = [("NETWORK", "d", None), ("NETWORK", "c", 2000), ("HIERARCHY", "2", 9), ("NETWORK", "a", 10),
+              ("HIERARCHY", "1", 1), ("NETWORK", "b", "20")]  # fmt: skip
+    policies: list[dict[str, Any]] = [
+        {"type": kind, "name": name, "priority": priority, "rules": []} for kind, name, priority in listed
+    ]
+    found = parse_effective({"firewallPolicys": policies}, NETWORK, "").policies
+    assert [one.name for one in found if one.kind == "network_global"] == ["a", "b", "d", "c"]
+    assert [one.name for one in found if one.kind == "hierarchical"] == ["2", "1"]
+    assert not any(one.problems for one in found)
+    odd = [policies[0], {"type": "NETWORK", "name": "odd", "priority": "first"}]
+    first, _ = parse_effective({"firewallPolicys": odd}, NETWORK, "").policies
+    assert first.name == "odd"
+    assert any("priority" in problem for problem in first.problems)
+
+
 def test_an_effective_answer_names_its_rules_and_policies_in_order() -> None:
     data = {
         "firewalls": [USUAL | {"selfLink": f"https://www.googleapis.com/compute/v1/{RULE[25:]}"}],
