@@ -107,6 +107,68 @@ def test_a_report_has_clusters_and_results_in_the_order_of_the_inventory_and_not
     assert resources == sorted(resources)
 
 
+def test_logging_is_not_known_to_be_on_where_what_decides_about_some_packets_was_not_read() -> None:
+    def asset(name: str, kind: str, data: dict[str, Any], *ancestors: str) -> dict[str, Any]:
+        return {
+            "name": name, "assetType": kind, "resource": {"data": data},
+            "ancestors": [*ancestors, "organizations/9"],
+        }  # fmt: skip
+
+    policy = {
+        "name": "7",
+        "associations": [{"name": "all", "attachmentTarget": "organizations/9"}],
+        "rules": [
+            {
+                "priority": 10, "direction": "INGRESS", "action": "deny", "enableLogging": True,
+                "match": {"srcIpRanges": ["10.0.0.0/8"],
+                          "layer4Configs": [{"ipProtocol": "tcp", "ports": ["8080"]}]},
+            }
+        ],
+    }  # fmt: skip
+    cluster = {
+        "name": "c",
+        "id": "c10b95be00",
+        "currentMasterVersion": "1.33.5-gke.1",
+        "networkConfig": {"network": "projects/p/global/networks/n", "enableIntraNodeVisibility": True},
+        "clusterIpv4Cidr": "10.8.0.0/16",
+        "nodePools": [
+            {
+                "name": "a",
+                "version": "1.33.5-gke.1",
+                "config": {"serviceAccount": "x@p.iam.gserviceaccount.com", "resourceManagerTags": {}},
+            }
+        ],
+    }
+    organization = "cloudresourcemanager.googleapis.com"
+    made = report(
+        sources.from_assets(
+            [
+                asset(f"//{organization}/organizations/9", f"{organization}/Organization", {}),
+                asset(
+                    "//compute.googleapis.com/projects/p/global/networks/n",
+                    "compute.googleapis.com/Network",
+                    {"name": "n"},
+                    "projects/1",
+                ),
+                asset(
+                    "//compute.googleapis.com/locations/global/firewallPolicies/7",
+                    "compute.googleapis.com/FirewallPolicy",
+                    policy,
+                ),
+                asset(
+                    "//container.googleapis.com/projects/p/locations/europe-west1/clusters/c",
+                    "container.googleapis.com/Cluster",
+                    cluster,
+                    "projects/1",
+                ),
+            ]
+        )
+    )
+    said = {one.rule: one.verdict for one in made.results}
+    assert said["same-node-traffic-denied"] == "fail"
+    assert said["firewall-logging-off"] == "unknown"
+
+
 def test_nothing_keeps_the_inventory_once_the_report_is_made() -> None:
     inventory = generated(Shape(clusters=20, pools=2, networks=3, firewalls=100, policies=9, pools_as="both"))
     spool = weakref.ref(inventory.spool)

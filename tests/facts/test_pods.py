@@ -221,6 +221,12 @@ def test_malformed_additional_ranges_leave_sharing_pools_unresolved(extra: dict[
     assert "malformed" in pods.unresolved[0].reason
 
 
+def test_an_empty_ipv6_block_is_none() -> None:
+    pods = facts(data(ipAllocationPolicy=allocation(stackType="IPV4", subnetIpv6CidrBlock=""))).pods
+    assert all(one.ipv6_block is None for one in pods.pools)
+    assert not pods.unresolved
+
+
 def test_dual_stack_pods_share_the_ipv6_range_of_their_subnetwork() -> None:
     within = inventory(subnetworks=(subnetwork(), subnetwork(OTHER, ipv6_ranges=("fd20:0:0:2::/64",))))
     pods = facts(
